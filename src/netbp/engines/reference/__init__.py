@@ -1,0 +1,34 @@
+"""The reference engine: equations (7) to (25) line by line in NumPy. To be read, and to be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netbp.costs import Cost
+from netbp.engines import Bound, Objective
+from netbp.network import Network
+
+
+@dataclass(frozen=True)
+class Reference:
+    """NumPy in double precision; accepts every dense network and every cost."""
+
+    name = "reference"
+
+    @property
+    def dtype(self) -> Any:
+        """Double precision."""
+        return np.float64
+
+    def refusal(self, network: Network, cost: Cost) -> str | None:
+        """Nothing is refused."""
+        return None
+
+    def bind(self, objective: Objective) -> Bound:
+        """The engine on one objective."""
+        from netbp.engines.reference.bound import BoundReference
+
+        return BoundReference(objective)
