@@ -1,15 +1,32 @@
 """netbp: deep learning for applied mathematicians.
 
-The system of Higham & Higham, "Deep Learning: An Introduction for Applied Mathematicians": `train(problem, method) -> run`.
+The system of Higham & Higham, "Deep Learning: An Introduction for Applied Mathematicians":
+`train(problem, method) -> run`.
 """
 
-from netbp import data
-from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, step, tanh
-from netbp.costs import Cost, quadratic, softmax_log_loss
-from netbp.matlab import MatlabRandom
-from netbp.network import Network, glorot, he
-from netbp.problem import Problem
-from netbp.rules import adagrad, adam, momentum, nesterov, rmsprop, sgd
-from netbp.types import Data, State
+from netbp import data as data
+from netbp.activations import Activation as Activation
+from netbp.activations import identity as identity
+from netbp.activations import leaky_relu as leaky_relu
+from netbp.activations import relu as relu
+from netbp.activations import sigmoid as sigmoid
+from netbp.activations import step as step
+from netbp.activations import tanh as tanh
+from netbp.costs import Cost as Cost
+from netbp.costs import quadratic as quadratic
+from netbp.costs import softmax_log_loss as softmax_log_loss
+from netbp.matlab import MatlabRandom as MatlabRandom
+from netbp.network import Network as Network
+from netbp.network import glorot as glorot
+from netbp.network import he as he
+from netbp.problem import Problem as Problem
+from netbp.rules import adagrad as adagrad
+from netbp.rules import adam as adam
+from netbp.rules import momentum as momentum
+from netbp.rules import nesterov as nesterov
+from netbp.rules import rmsprop as rmsprop
+from netbp.rules import sgd as sgd
+from netbp.types import Data as Data
+from netbp.types import State as State
 
 __version__ = "0.1.0"

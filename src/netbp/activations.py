@@ -77,7 +77,7 @@ def relu_slope(z: Any, a: Any) -> Any:
 
 
 def leaky_relu_value(z: Any) -> Any:
-    """Z for z > 0, otherwise z/100 (Maas, Hannun & Ng, ICML 2013)."""
+    """z for z > 0, otherwise z/100 (Maas, Hannun & Ng, ICML 2013)."""
     return np.maximum(z, 0.01 * z)
 
 
@@ -92,7 +92,7 @@ def step_value(z: Any) -> Any:
 
 
 def identity_value(z: Any) -> Any:
-    """Z itself."""
+    """z itself."""
     return 1.0 * z
 
 

@@ -41,7 +41,7 @@ def quadratic_value(a: Array, y: Array) -> Array:
 
 
 def quadratic_slope(a: Array, y: Array) -> Array:
-    """A - y, the second factor of (22)."""
+    """a - y, the second factor of (22)."""
     return a - y
 
 
@@ -83,6 +83,4 @@ def as_it_is(a: Array) -> Array:
 
 
 quadratic = Cost("quadratic", quadratic_value, quadratic_slope, quadratic_curvature, as_it_is, least_squares=True)
-softmax_log_loss = Cost(
-    "softmax_log_loss", softmax_log_loss_value, softmax_log_loss_slope, softmax_log_loss_curvature, softmax
-)
+softmax_log_loss = Cost("softmax_log_loss", softmax_log_loss_value, softmax_log_loss_slope, softmax_log_loss_curvature, softmax)

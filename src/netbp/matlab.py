@@ -56,9 +56,7 @@ class MatlabRandom:
 
     def __init__(self, seed: int = 0) -> None:
         if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-            raise ValueError(
-                f"MatlabRandom needs a whole seed from 0 to 2^32 - 1, but got {seed!r}: choose one in that range"
-            )
+            raise ValueError(f"MatlabRandom needs a whole seed from 0 to 2^32 - 1, but got {seed!r}: choose one in that range")
         self.seed = int(seed)
         self._words = np.random.RandomState(self.seed or DEFAULT_SEED)
 

@@ -45,27 +45,19 @@ class Network:
         below 1, a wrong number of activations, or more than 10^9 parameters.
         """
         if len(sizes) == 1 and not isinstance(sizes[0], int | np.integer):
-            raise ValueError(
-                f"Network.dense takes the widths one by one, as in Network.dense(2, 2, 3, 2), not {sizes[0]!r}"
-            )
+            raise ValueError(f"Network.dense takes the widths one by one, as in Network.dense(2, 2, 3, 2), not {sizes[0]!r}")
         if len(sizes) < 2:
             raise ValueError(f"a network needs at least an input and an output layer, but got widths {sizes}")
         for l, n in enumerate(sizes, start=1):
             if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
-                raise ValueError(
-                    f"layer {l} of widths {sizes} has {n!r} neurons: each layer needs a whole number, at least 1"
-                )
+                raise ValueError(f"layer {l} of widths {sizes} has {n!r} neurons: each layer needs a whole number, at least 1")
         widths = [int(n) for n in sizes]
         parameters = sum((m + 1) * n for m, n in zip(widths, widths[1:], strict=False))
         if parameters > LARGEST:
-            raise ValueError(
-                f"widths {_shortened(widths)} make {parameters:,} parameters, above the limit of {LARGEST:,}"
-            )
+            raise ValueError(f"widths {_shortened(widths)} make {parameters:,} parameters, above the limit of {LARGEST:,}")
         activations = [activation] * (len(widths) - 1) if isinstance(activation, Activation) else list(activation)
         if len(activations) != len(widths) - 1:
-            raise ValueError(
-                f"{len(widths)} layers need 1 or {len(widths) - 1} activations, but got {len(activations)}"
-            )
+            raise ValueError(f"{len(widths)} layers need 1 or {len(widths) - 1} activations, but got {len(activations)}")
         chain = zip(widths, widths[1:], activations, strict=False)
         return cls(tuple(Dense(m, n, sigma) for m, n, sigma in chain))
 
@@ -101,14 +93,10 @@ class Network:
         """
         p = np.asarray(p)
         if p.ndim < 1 or p.shape[-1] != self.size:
-            raise ValueError(
-                f"{self!r} has {self.size} parameters, but p has shape {p.shape}: the last axis must be {self.size}"
-            )
+            raise ValueError(f"{self!r} has {self.size} parameters, but p has shape {p.shape}: the last axis must be {self.size}")
         pairs = []
         for layer, (w, b) in zip(self.layers, self.slices, strict=True):
-            W = p[..., w].reshape(
-                *p.shape[:-1], layer.inputs, layer.outputs
-            )  # column by column: the transpose, row by row
+            W = p[..., w].reshape(*p.shape[:-1], layer.inputs, layer.outputs)  # column by column: the transpose, row by row
             pairs.append((W.swapaxes(-1, -2), p[..., b]))
         return pairs
 

@@ -37,9 +37,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.penalty) and self.penalty >= 0.0):
-            raise ValueError(
-                f"the penalty lambda of (33) must be a finite number, at least 0, but it is {self.penalty!r}"
-            )
+            raise ValueError(f"the penalty lambda of (33) must be a finite number, at least 0, but it is {self.penalty!r}")
         object.__setattr__(self, "data", checked(self.network, Data(*self.data), "the data"))
         if self.held_out is not None:
             object.__setattr__(self, "held_out", checked(self.network, Data(*self.held_out), "the held-out data"))
@@ -119,7 +117,7 @@ class Problem:
         return self.bound.value_and_gradient(self._vector(p))
 
     def residual(self, p: ArrayLike) -> Vector:
-        """Y - a^[L], point by point, (N n_L,); value = ||r||^2/(2N) without penalty.
+        """y - a^[L], point by point, (N n_L,); value = ||r||^2/(2N) without penalty.
 
         With point weights w_i, each point's part is multiplied by sqrt(w_i N / sum_j w_j). Raises ValueError when the cost is
         not a sum of squares.
@@ -181,16 +179,12 @@ class Problem:
 
         point = checked(self.network, Data([np.asarray(x)], [np.asarray(y)]), "the point")
         vector = self._vector(p).astype(float)
-        explanation: Explanation = self.on(Reference()).bound.explain(
-            vector, np.asarray(point.x)[0], np.asarray(point.y)[0]
-        )
+        explanation: Explanation = self.on(Reference()).bound.explain(vector, np.asarray(point.x)[0], np.asarray(point.y)[0])
         return explanation
 
     def _needs_least_squares(self, asked: str) -> None:
         if not self.cost.least_squares:
-            raise ValueError(
-                f"{asked} needs a cost that is a sum of squares, but the cost is {self.cost!r}: use nb.quadratic"
-            )
+            raise ValueError(f"{asked} needs a cost that is a sum of squares, but the cost is {self.cost!r}: use nb.quadratic")
 
 
 def checked(network: Network, data: Data, what: str) -> Data:
@@ -202,9 +196,7 @@ def checked(network: Network, data: Data, what: str) -> Data:
     if len(x) == 0:
         raise ValueError(f"{what} holds no points: give at least one row")
     if x.shape[1] != n:
-        raise ValueError(
-            f"Network expects {n} inputs but {what} has {x.shape[1]} columns: use Network.dense({x.shape[1]}, ...)"
-        )
+        raise ValueError(f"Network expects {n} inputs but {what} has {x.shape[1]} columns: use Network.dense({x.shape[1]}, ...)")
     y = x if data.y is None else _numbers(data.y, f"{what}'s y")
     if y.ndim == 1 and outputs == 1:
         y = y[:, None]
@@ -224,20 +216,14 @@ def _numbers(values: ArrayLike, what: str) -> Matrix:
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         place = ", column ".join(str(i) for i in bad[0])
-        raise ValueError(
-            f"{what} has {len(bad)} entries that are not finite, the first in row {place} (counted from 0)"
-        )
+        raise ValueError(f"{what} has {len(bad)} entries that are not finite, the first in row {place} (counted from 0)")
     return array
 
 
 def _weights(weight: ArrayLike, N: int, what: str) -> Vector:
     values = _numbers(weight, f"{what}'s weight")
     if values.shape != (N,):
-        raise ValueError(
-            f"{what}'s weight must have shape ({N},), one number per point, but it has shape {values.shape}"
-        )
+        raise ValueError(f"{what}'s weight must have shape ({N},), one number per point, but it has shape {values.shape}")
     if values.min() < 0.0 or values.sum() <= 0.0:
-        raise ValueError(
-            f"{what}'s weights must be at least 0 and not all 0, but they range from {values.min()} to {values.max()}"
-        )
+        raise ValueError(f"{what}'s weights must be at least 0 and not all 0, but they range from {values.min()} to {values.max()}")
     return values

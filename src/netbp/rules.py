@@ -17,32 +17,30 @@ FIXED = ("p", "g", "u", "v", "eta", "t")
 
 
 def sgd(p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any) -> tuple[Any, Any, Any]:
-    """P -> p - eta g, (12) and (15)."""
+    """p -> p - eta g, (12) and (15)."""
     return p - eta * g, u, v
 
 
 def momentum(p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any, mu: Any = 0.9) -> tuple[Any, Any, Any]:
-    """U -> mu u + g, p -> p - eta u (Polyak, USSR Comp. Math. 4(5), 1964; section 7's method)."""
+    """u -> mu u + g, p -> p - eta u (Polyak, USSR Comp. Math. 4(5), 1964; section 7's method)."""
     u = mu * u + g
     return p - eta * u, u, v
 
 
 def nesterov(p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any, mu: Any = 0.9) -> tuple[Any, Any, Any]:
-    """U -> mu u + g, p -> p - eta (g + mu u) (Nesterov 1983, in the form of Sutskever et al., ICML 2013)."""
+    """u -> mu u + g, p -> p - eta (g + mu u) (Nesterov 1983, in the form of Sutskever et al., ICML 2013)."""
     u = mu * u + g
     return p - eta * (g + mu * u), u, v
 
 
 def adagrad(p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any, epsilon: Any = 1e-10) -> tuple[Any, Any, Any]:
-    """V -> v + g^2, p -> p - eta g/(sqrt v + epsilon) (Duchi, Hazan & Singer, JMLR 12, 2011)."""
+    """v -> v + g^2, p -> p - eta g/(sqrt v + epsilon) (Duchi, Hazan & Singer, JMLR 12, 2011)."""
     v = v + g * g
     return p - eta * g / (v**0.5 + epsilon), u, v
 
 
-def rmsprop(
-    p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any, alpha: Any = 0.99, epsilon: Any = 1e-8
-) -> tuple[Any, Any, Any]:
-    """V -> alpha v + (1 - alpha) g^2, p -> p - eta g/(sqrt v + epsilon) (Tieleman & Hinton, Coursera lecture 6.5, 2012)."""
+def rmsprop(p: Any, g: Any, u: Any, v: Any, eta: Any, t: Any, alpha: Any = 0.99, epsilon: Any = 1e-8) -> tuple[Any, Any, Any]:
+    """v -> alpha v + (1 - alpha) g^2, p -> p - eta g/(sqrt v + epsilon) (Tieleman & Hinton, Coursera lecture 6.5, 2012)."""
     v = alpha * v + (1.0 - alpha) * g * g
     return p - eta * g / (v**0.5 + epsilon), u, v
 

@@ -20,5 +20,5 @@ def ten_points() -> Data:
 
 def eleven_points() -> Data:
     """The ten points and one more of category B, (0.3, 0.7): figures 5 and 9."""
-    x, y, _ = ten_points()
-    return Data(np.vstack([x, [0.3, 0.7]]), np.vstack([y, [0.0, 1.0]]))
+    ten = ten_points()
+    return Data(np.vstack([np.asarray(ten.x), [0.3, 0.7]]), np.vstack([np.asarray(ten.y), [0.0, 1.0]]))

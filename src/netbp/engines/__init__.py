@@ -185,9 +185,7 @@ class Bound(Protocol):
         """
         ...
 
-    def least_squares(
-        self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0
-    ) -> Fitted:
+    def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
         """Take at most `iterations` iterations and `evaluations` evaluations of Levenberg-Marquardt from p.
 
         Each solves (J^T J + mu I) d = -J^T r with the present damping mu; the penalty adds rows sqrt(2 penalty N) w for the

@@ -124,9 +124,7 @@ class BoundReference:
             np.stack([part.batch_costs for part in parts], axis=1),
         )
 
-    def least_squares(
-        self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0
-    ) -> Fitted:
+    def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
         """Levenberg-Marquardt in NumPy."""
         return levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
 
@@ -153,9 +151,7 @@ class BoundReference:
         multiplier = 1.0 if update.multiplier is None else update.multiplier
         costs, batches = [], []
         for k, eta in enumerate(choices.rates):
-            points = (
-                slice(None) if choices.indices is None else choices.indices[choices.offsets[k] : choices.offsets[k + 1]]
-            )
+            points = slice(None) if choices.indices is None else choices.indices[choices.offsets[k] : choices.offsets[k + 1]]
             cost, g = self._batch(p, points)
             if update.decay is not None:
                 g = g + update.decay * p

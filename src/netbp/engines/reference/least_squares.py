@@ -51,7 +51,8 @@ def levenberg_marquardt(
     g, squares, used = J.T @ r, float(r @ r), 1
     gradient = float(np.abs(g).max())
     scale = scale or max(gradient, SQRT_EPS)
-    reason, costs = RUNNING if np.isfinite(squares) else NOT_FINITE, []
+    reason = RUNNING if np.isfinite(squares) else NOT_FINITE
+    costs: list[float] = []
     if gradient <= 1e-4 * settings.function_tolerance * scale:
         reason = GRADIENT
     while reason == RUNNING and len(costs) < iterations:
