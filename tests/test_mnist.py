@@ -1,0 +1,135 @@
+"""MNIST's IDX files: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netbp as nb
+from netbp.data.mnist import FILES, IMAGES_MAGIC, LABELS_MAGIC, TEST, TRAINING, mnist, read_images, read_labels
+
+
+def packed(header: tuple[int, ...], content: bytes) -> bytes:
+    return gzip.compress(np.array(header, ">u4").tobytes() + content, compresslevel=1)
+
+
+def images(count: int, rng: np.random.Generator) -> bytes:
+    return rng.integers(0, 256, count * 784, dtype=np.uint8).tobytes()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of the right sizes: image i is grey i mod 256 all over, its label i mod 10."""
+    where = tmp_path_factory.mktemp("mnist")
+    for name, count in zip(FILES, (TRAINING, TRAINING, TEST, TEST), strict=True):
+        i = np.arange(count)
+        if "images" in name:
+            content = packed((IMAGES_MAGIC, count, 28, 28), np.repeat((i % 256).astype(np.uint8), 784).tobytes())
+        else:
+            content = packed((LABELS_MAGIC, count), (i % 10).astype(np.uint8).tobytes())
+        (where / name).write_bytes(content)
+    return where
+
+
+def test_sizes_scale_and_targets(folder: Path) -> None:
+    train, test = mnist(folder, training=300)
+    assert np.shape(train.x) == (300, 784)
+    assert np.shape(train.y) == (300, 10)
+    assert np.shape(test.x) == (TEST, 784)
+    assert np.shape(test.y) == (TEST, 10)
+    i = np.arange(300)
+    np.testing.assert_array_equal(train.x, np.repeat((i % 256)[:, None] / 255.0, 784, axis=1))
+    np.testing.assert_array_equal(np.argmax(train.y, axis=1), i % 10)
+    np.testing.assert_array_equal(np.sum(train.y, axis=1), 1.0)
+    assert np.asarray(train.x).dtype == np.float64
+
+
+def test_the_environment_names_the_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mnist").symlink_to(folder)
+    monkeypatch.setenv("NETBP_DATA", str(tmp_path))
+    train, _ = nb.data.mnist(training=1)
+    assert np.shape(train.x) == (1, 784)
+
+
+def test_it_makes_a_problem(folder: Path) -> None:
+    train, test = mnist(folder, training=5)
+    problem = nb.Problem(nb.Network.dense(784, 3, 10), nb.quadratic, train, held_out=test)
+    assert problem.N == 5
+
+
+def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETBP_DATA", raising=False)
+    with pytest.raises(FileNotFoundError, match="set NETBP_DATA"):
+        mnist()
+    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte\.gz was not found"):
+        mnist(tmp_path)
+    monkeypatch.setenv("NETBP_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="belong in that folder"):
+        mnist()
+
+
+@pytest.mark.parametrize("training", [0, -1, TRAINING + 1])
+def test_the_number_of_training_images(training: int) -> None:
+    with pytest.raises(ValueError, match="choose 1 to 60000"):
+        mnist(training=training)
+
+
+WRONG_IMAGES = {
+    "wrong magic": ((LABELS_MAGIC, 3, 28, 28), 3 * 784, "magic number should be 2051 but is 2049"),
+    "one image short": ((IMAGES_MAGIC, 2, 28, 28), 2 * 784, "the count should be 3 but is 2"),
+    "wrong rows": ((IMAGES_MAGIC, 3, 29, 28), 3 * 784, "the number of rows should be 28 but is 29"),
+    "wrong columns": ((IMAGES_MAGIC, 3, 28, 2**31), 3 * 784, "the number of columns should be 28 but is 2147483648"),
+    "a pixel short": ((IMAGES_MAGIC, 3, 28, 28), 3 * 784 - 1, "should have 2368 bytes but has 2367"),
+    "a pixel more": ((IMAGES_MAGIC, 3, 28, 28), 3 * 784 + 1, "has more than 2368"),
+    "half a header": ((IMAGES_MAGIC, 3), 0, "should have 2368 bytes but has 8"),
+    "nothing": ((), 0, "should have 2368 bytes but has 0"),
+}
+
+
+@pytest.mark.parametrize(("header", "size", "message"), WRONG_IMAGES.values(), ids=WRONG_IMAGES)
+def test_other_images_are_refused(tmp_path: Path, header: tuple[int, ...], size: int, message: str) -> None:
+    (tmp_path / "images.gz").write_bytes(packed(header, bytes(size)))
+    with pytest.raises(ValueError, match=message):
+        read_images(tmp_path / "images.gz", 3)
+
+
+@pytest.mark.parametrize("label", [10, 255])
+def test_labels_beyond_nine_are_refused(tmp_path: Path, label: int) -> None:
+    path = tmp_path / "labels.gz"
+    path.write_bytes(packed((LABELS_MAGIC, 4), bytes([0, 9, label, 3])))
+    with pytest.raises(ValueError, match=f"label 3 is {label}"):
+        read_labels(path, 4)
+    path.write_bytes(packed((LABELS_MAGIC, 4), bytes([0, 9, 5, 3])))
+    np.testing.assert_array_equal(read_labels(path, 4), [0, 9, 5, 3])
+
+
+def test_truncated_or_damaged_archives_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "images.gz"
+    whole = packed((IMAGES_MAGIC, 3, 28, 28), images(3, np.random.default_rng(0)))
+    path.write_bytes(whole)
+    assert read_images(path, 3).shape == (3, 784)
+    for size in (1, 5, 12, 20, 500, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="not a whole gzip file"):
+            read_images(path, 3)
+    for position in (0, 2, 400, len(whole) - 10, len(whole) - 6, len(whole) - 1):  # magic, method, content, sum, length
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x55
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="get the original file again"):
+            read_images(path, 3)
+
+
+@pytest.mark.skipif("NETBP_DATA" not in os.environ, reason="needs MNIST's files in $NETBP_DATA/mnist")
+def test_the_real_files() -> None:
+    train, test = mnist()
+    counts = np.sum(train.y, axis=0)
+    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.argmax(train.y, axis=1)[:5].tolist() == [5, 0, 4, 1, 9]
+    assert np.argmax(test.y, axis=1)[:3].tolist() == [7, 2, 1]
+    assert np.min(train.x) == 0.0
+    assert np.max(train.x) == 1.0
