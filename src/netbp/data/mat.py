@@ -1,0 +1,165 @@
+"""MATLAB's .mat files: points and targets in, a run's parameters and costs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from netbp.data.table import Table, listed
+from netbp.network import Network
+from netbp.types import Array, Data, Matrix
+
+Points = Literal["auto", "columns", "rows"]
+MATLAB_7_3 = b"MATLAB 7.3 MAT-file"
+
+
+class Recorded(Protocol):
+    """What `write_mat` needs of a run."""
+
+    @property
+    def p(self) -> Any: ...  # noqa: D102
+    @property
+    def costs(self) -> Any: ...  # noqa: D102
+    @property
+    def series(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
+def read_mat(path: str | Path, x: str = "x", y: str | None = "y", points: Points = "auto") -> Data:
+    """Read points and targets from a .mat file (versions 4 to 7): Data with one point per row, x (N, n_1) and y (N, n_L).
+
+    x: the name of the variable with the inputs, or of vectors that are numbered: without a variable `x`, the vectors x1, x2, ... of
+    Listing 6.1 are its components. y: the name of the targets; None reads none. points: whether points are the variables'
+    "columns", as in the listing (y is 2 by 10 there), or their "rows". "auto" takes the axis that x and y have in common;
+    where both fit, the longer one, and columns where they are equally long.
+
+    Raises ValueError when the file is not a .mat file, lacks a variable, or holds one that is not real, finite numbers or does not
+    fit; OSError when it cannot be read.
+    """
+    path = Path(path)
+    variables = _variables(path)
+    if x in variables:
+        inputs = _matrix(variables, x, path)
+    else:
+        inputs = _numbered(variables, x, path)
+        if points == "rows":
+            inputs = inputs.T
+    if y is None:
+        rows = points == "rows" or (points == "auto" and x in variables and inputs.shape[0] > inputs.shape[1])
+        return Data(inputs if rows else inputs.T)
+    targets = _matrix(variables, y, path)
+    if _columns(inputs.shape, targets.shape, points, path, x, y):
+        inputs, targets = inputs.T, targets.T
+    return Data(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))
+
+
+def mat_table(path: str | Path, targets: bool = True) -> Table:
+    """A .mat file's points x and targets y as a table, to fit and to predict like a CSV file.
+
+    The columns are x1, ..., x<n_1> and y, or y1, ..., y<n_L>; targets as in (5), one 1 among zeros, become one column y with the
+    category's number, from 1 as MATLAB counts. targets: whether to ask for y. Raises as `read_mat` does.
+    """
+    data = read_mat(path) if targets else read_mat(path, y=None)
+    x = np.asarray(data.x)
+    columns = {f"x{j}": x[:, j - 1] for j in range(1, x.shape[1] + 1)}
+    if data.y is not None:
+        y = np.asarray(data.y)
+        if y.shape[1] > 1 and bool(np.isin(y, (0.0, 1.0)).all()) and bool((y.sum(axis=1) == 1.0).all()):
+            y = y.argmax(axis=1)[:, None] + 1
+        columns |= {"y" if y.shape[1] == 1 else f"y{j}": y[:, j - 1] for j in range(1, y.shape[1] + 1)}
+    cells = tuple(tuple(repr(value) for value in column.tolist()) for column in columns.values())
+    return Table(Path(path).name, tuple(columns), cells, tuple(range(1, len(x) + 1)))
+
+
+def write_mat(run: Recorded, path: str | Path, network: Network) -> None:
+    """Write a run's parameters and costs for MATLAB: W2, b2, ..., p and savecost with savestep, all columns as MATLAB has them.
+
+    savecost, (n, 1): the recorded costs, named as Listing 6.1 names them; savestep, (n, 1): the steps after which they were
+    recorded. Raises ValueError when the run trained an ensemble or another network; OSError when the file cannot be written.
+    """
+    from scipy.io import savemat
+
+    p = np.asarray(run.p)
+    if p.ndim != 1:
+        raise ValueError(f"a .mat file holds the parameters of one network, but the run trained {len(p)}")
+    variables: dict[str, Array] = {}
+    for l, (W, b) in enumerate(network.views(p), start=2):
+        variables |= {f"W{l}": W, f"b{l}": b}
+    variables |= {"p": p, "savecost": np.asarray(run.costs)}
+    if "cost" in run.series:
+        variables["savestep"] = np.asarray(run.series["cost"].steps, dtype=float)
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            savemat(file, variables, oned_as="column")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _variables(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the path of a .mat file in it")
+    with path.open("rb") as file:
+        if file.read(len(MATLAB_7_3)) == MATLAB_7_3:
+            raise ValueError(f"{path.name} is a version 7.3 .mat file: save it again in MATLAB with save(..., '-v7')")
+    try:
+        found = loadmat(path)
+    except Exception as error:  # scipy meets damaged files with many kinds of exception
+        raise ValueError(f"{path.name} cannot be read as a .mat file: {error}") from None
+    return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+def _matrix(variables: Mapping[str, Any], name: str, path: Path) -> Matrix:
+    if name not in variables:
+        raise ValueError(f"{path.name} has no variable {name!r}: it holds {listed(list(variables)) or 'none'}")
+    value = variables[name]
+    if hasattr(value, "toarray"):  # a sparse matrix
+        value = value.toarray()
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub" or array.ndim != 2 or array.size == 0:
+        kind = "of complex numbers" if array.dtype.kind == "c" else f"of class {array.dtype.name} and size {array.shape}"
+        raise ValueError(f"{path.name}: variable {name!r} is {kind}, but a matrix of real numbers is needed")
+    array = array.astype(float)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        i, j = bad[0] + 1
+        raise ValueError(f"{path.name}: {name}({i},{j}) is {array[i - 1, j - 1]}: correct it or leave the point out")
+    return array
+
+
+def _numbered(variables: Mapping[str, Any], name: str, path: Path) -> Matrix:
+    """x1, x2, ... as the rows of one matrix."""
+    vectors: list[Matrix] = []
+    while f"{name}{len(vectors) + 1}" in variables:
+        vectors.append(_matrix(variables, f"{name}{len(vectors) + 1}", path))
+    if not vectors:
+        raise ValueError(
+            f"{path.name} has neither a variable {name!r} nor {name}1, {name}2, ...: it holds {listed(list(variables))}"
+        )
+    for j, vector in enumerate(vectors, start=1):
+        if 1 not in vector.shape or vector.size != vectors[0].size:
+            raise ValueError(
+                f"{path.name}: {name}1 has size {vectors[0].shape} and {name}{j} {vector.shape}: they must be vectors of one length"
+            )
+    return np.stack([vector.ravel() for vector in vectors])
+
+
+def _columns(x: tuple[int, ...], y: tuple[int, ...], points: Points, path: Path, x_name: str, y_name: str) -> bool:
+    """Whether the points are the columns."""
+    fits = {"columns": x[1] == y[1], "rows": x[0] == y[0]}
+    if points != "auto":
+        if not fits[points]:
+            raise ValueError(f"{path.name}: {x_name} is {x} and {y_name} is {y}, so they have different numbers of {points}")
+        return points == "columns"
+    if not any(fits.values()):
+        raise ValueError(
+            f"{path.name}: {x_name} is {x[0]} by {x[1]} and {y_name} is {y[0]} by {y[1]}: neither their columns nor their rows "
+            "can be the same points"
+        )
+    return x[1] >= x[0] if all(fits.values()) else fits["columns"]
