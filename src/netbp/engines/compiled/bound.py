@@ -1,0 +1,78 @@
+"""The compiled engine on one objective: small networks go to kernels of frozen size, all else to those of any width."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
+from netbp.engines.compiled import small, wide
+from netbp.engines.compiled.codes import activation_codes, cost_code
+from netbp.engines.explanation import Explanation
+from netbp.types import Array, Matrix, Vector
+
+
+class BoundCompiled:
+    """See `netbp.engines.Bound` for what each method promises."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.sizes = objective.network.sizes
+        self.codes, self.own = activation_codes(objective.network)
+        code = cost_code(objective.cost)
+        assert code is not None, "Compiled.refusal lets only built-in costs through"
+        self.cost = code
+
+    def value(self, p: Vector) -> float:
+        """Cost(p)."""
+        return wide.value(self, p)
+
+    def value_and_gradient(self, p: Vector) -> tuple[float, Vector]:
+        """Both from one forward pass."""
+        return wide.value_and_gradient(self, p)
+
+    def gradient(self, p: Vector) -> Vector:
+        """By back propagation."""
+        return wide.value_and_gradient(self, p)[1]
+
+    def forward(self, p: Vector, x: Matrix) -> Matrix:
+        """a[L] for inputs x."""
+        return wide.forward(self, p, x)
+
+    def residual(self, p: Vector) -> Vector:
+        """sqrt(c_i) (y_i - a_i), point by point."""
+        r = self.objective.y - self.forward(p, self.objective.x)
+        if self.objective.shares is not None:
+            r *= np.sqrt(self.objective.shares)[:, None]
+        return np.ravel(r)
+
+    def jacobian(self, p: Vector) -> Matrix:
+        """The residual's derivative."""
+        return wide.jacobian(self, p)
+
+    def hvp(self, p: Vector, v: Vector) -> Vector:
+        """The Hessian times v."""
+        return wide.hvp(self, p, v)
+
+    def explain(self, p: Vector, x: Vector, y: Vector) -> Explanation:
+        """Not here: machine code keeps no intermediate results."""
+        raise NotImplementedError("the compiled engine cannot explain a point: use the reference engine, as Problem.explain does")
+
+    def advance(
+        self,
+        p: Array,
+        memory: Memory,
+        t: int,
+        choices: Choices,
+        update: Update,
+        record: int = 0,
+        batch_costs: bool = False,
+    ) -> Advanced:
+        """In machine code from the first step to the last."""
+        advance = small.advance if small.accepts(self.sizes) else wide.advance
+        return advance(self, p, memory, t, choices, update, record, batch_costs)
+
+    def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
+        """Levenberg-Marquardt in machine code."""
+        from netbp.engines.compiled import least_squares
+
+        return least_squares.levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
