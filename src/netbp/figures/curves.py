@@ -1,0 +1,63 @@
+"""Curves: the activations of figure 2 and the costs of figure 7."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netbp.activations import Activation, sigmoid
+from netbp.figures.style import BLUE, INK
+
+if TYPE_CHECKING:
+    from netbp.run import Run
+
+
+def draw_activation(
+    ax: Any, activation: Activation = sigmoid, weight: float = 1.0, shift: float = 0.0, interval: tuple[float, float] = (-10, 10)
+) -> None:
+    """The curve x -> sigma(weight (x - shift)) over `interval`: (1), and with weight 3 and shift 5 the lower half of figure 2."""
+    x = np.linspace(*interval, 801)
+    ax.axhline(0.0, color=INK, linewidth=0.6, alpha=0.35)
+    ax.plot(x, activation(weight * (x - shift)), color=BLUE, linewidth=2.5)
+    ax.set(xlim=interval, xticks=np.linspace(*interval, 5))
+    if activation is sigmoid:
+        ax.set(ylim=(-0.08, 1.08), yticks=[0.0, 0.5, 1.0])
+        ax.set_yticklabels(["0", "0.5", "1"])
+    ax.set_ylabel(formula(activation, weight, shift), fontsize=18)
+
+
+def formula(activation: Activation, weight: float, shift: float) -> str:
+    """What `draw_activation` draws, as a label in TeX's notation."""
+    inside = "x" if shift == 0 else f"x {'-' if shift > 0 else '+'} {abs(shift):g}"
+    if weight != 1:
+        inside = f"{weight:g}{inside}" if shift == 0 else f"{weight:g}({inside})"
+    name = r"\sigma" if activation is sigmoid else rf"\mathrm{{{activation.name.replace('_', ' ')}}}"
+    return f"${name}({inside})$"
+
+
+def draw_costs(
+    ax: Any,
+    run: Run,
+    points: int = 100,
+    factor: float = 1.0,
+    name: str = "cost",
+    xlabel: str = "Iteration Number",
+    ylabel: str = "Value of cost function",
+) -> None:
+    """The recorded curve `name` of a run on a logarithmic axis, as figure 7 has it.
+
+    points: about how many of the records are drawn, evenly spread from the first; of a million, numbers 1, 10001, ..., 990001.
+    factor: what the values are multiplied by (2N gives Listing 6.1's sum of squares). Raises ValueError when nothing was recorded.
+    """
+    series = run.series.get(name)
+    if series is None or len(series.values) == 0:
+        known = ", ".join(key for key, curve in run.series.items() if len(curve.values)) or "nothing"
+        raise ValueError(f"the run has no record of {name!r} to draw (it recorded {known}): train with record=1")
+    every = max(1, len(series.values) // points)
+    steps, values = np.asarray(series.steps)[::every], factor * np.asarray(series.values)[::every]
+    ax.semilogy(steps, values, color=BLUE, linewidth=2.5, marker="o" if len(steps) == 1 else "")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xlim(0, max(1, int(series.steps[-1])))
+    ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
+    ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
