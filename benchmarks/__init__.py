@@ -1,0 +1,10 @@
+"""The benchmarks: one script per claim, each timing netbp and its rivals in turn in one run.
+
+    python -m benchmarks                    all of them, then RESULTS.md (about 25 minutes on 2 cores)
+    python -m benchmarks listing startup    some of them, then RESULTS.md
+    python -m benchmarks.listing            one, without touching RESULTS.md
+    python -m benchmarks.tables             RESULTS.md again, from results/*.jsonl
+
+They want the extra `[bench]` (jax, torch, threadpoolctl), gcc and, for `mnist`, the four MNIST files in $NETBP_DATA/mnist; GNU
+Octave is left out, and the table says so, where it is not installed. Close everything else: the numbers are wall-clock time.
+"""
