@@ -8,3 +8,8 @@
 They want the extra `[bench]` (jax, torch, threadpoolctl), gcc and, for `mnist`, the four MNIST files in $NETBP_DATA/mnist; GNU
 Octave is left out, and the table says so, where it is not installed. Close everything else: the numbers are wall-clock time.
 """
+
+import os
+
+# One thread for NumPy's and SciPy's linear algebra, before they are loaded: claims are per core. `mnist` says when it wants more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
