@@ -20,7 +20,8 @@ class Cost:
 
     value: (a, y) -> C, (...,). slope: (a, y) -> dC/da, (..., n_L). curvature: (a, y, v) -> (d^2C/da^2) v, (..., n_L), the
     Hessian of C by a times v. predict: a -> what the outputs mean (probabilities, say), (..., n_L). least_squares: whether C is
-    half a sum of squares of y - a, so that residuals and Levenberg-Marquardt apply.
+    half a sum of squares of y - a, so that residuals and Levenberg-Marquardt apply. analytic: whether `value` continues to
+    complex a (for the complex-step check).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Cost:
     curvature: Callable[[Any, Any, Any], Any]
     predict: Callable[[Any], Any]
     least_squares: bool = False
+    analytic: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -82,5 +84,12 @@ def as_it_is(a: Array) -> Array:
     return a
 
 
-quadratic = Cost("quadratic", quadratic_value, quadratic_slope, quadratic_curvature, as_it_is, least_squares=True)
-softmax_log_loss = Cost("softmax_log_loss", softmax_log_loss_value, softmax_log_loss_slope, softmax_log_loss_curvature, softmax)
+quadratic = Cost("quadratic", quadratic_value, quadratic_slope, quadratic_curvature, as_it_is, least_squares=True, analytic=True)
+softmax_log_loss = Cost(
+    "softmax_log_loss",
+    softmax_log_loss_value,
+    softmax_log_loss_slope,
+    softmax_log_loss_curvature,
+    softmax,
+    analytic=True,
+)
