@@ -12,6 +12,8 @@ from netbp.activations import relu as relu
 from netbp.activations import sigmoid as sigmoid
 from netbp.activations import step as step
 from netbp.activations import tanh as tanh
+from netbp.check import GradientCheck as GradientCheck
+from netbp.check import check_gradient as check_gradient
 from netbp.costs import Cost as Cost
 from netbp.costs import quadratic as quadratic
 from netbp.costs import softmax_log_loss as softmax_log_loss
