@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
-from netbp.engines.compiled import small, wide
+from netbp.engines.compiled import derivatives, small, wide
 from netbp.engines.compiled.codes import activation_codes, cost_code
+from netbp.engines.compiled.plan import Prepared, plain, prepare
 from netbp.engines.explanation import Explanation
 from netbp.types import Array, Matrix, Vector
 
@@ -22,21 +25,33 @@ class BoundCompiled:
         assert code is not None, "Compiled.refusal lets only built-in costs through"
         self.cost = code
 
+    @cached_property
+    def points(self) -> small.Points:
+        """The data as the small kernels take it."""
+        return small.Points(self)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The objective as the kernels of any size take it."""
+        return prepare(self.objective)
+
     def value(self, p: Vector) -> float:
         """Cost(p)."""
-        return wide.value(self, p)
+        return float(wide.value_kernel()(plain(p), *self.prepared))
 
     def value_and_gradient(self, p: Vector) -> tuple[float, Vector]:
         """Both from one forward pass."""
-        return wide.value_and_gradient(self, p)
+        cost, g = wide.gradient_kernel()(plain(p), *self.prepared)
+        return float(cost), g
 
     def gradient(self, p: Vector) -> Vector:
         """By back propagation."""
-        return wide.value_and_gradient(self, p)[1]
+        return self.value_and_gradient(p)[1]
 
     def forward(self, p: Vector, x: Matrix) -> Matrix:
         """a[L] for inputs x."""
-        return wide.forward(self, p, x)
+        q = self.prepared
+        return wide.forward_kernel()(plain(p), plain(x), q.table, q.own, q.block)
 
     def residual(self, p: Vector) -> Vector:
         """sqrt(c_i) (y_i - a_i), point by point."""
@@ -47,11 +62,12 @@ class BoundCompiled:
 
     def jacobian(self, p: Vector) -> Matrix:
         """The residual's derivative."""
-        return wide.jacobian(self, p)
+        q = self.prepared
+        return derivatives.jacobian_kernel()(plain(p), q.x, q.shares, q.table, q.own, q.block)
 
     def hvp(self, p: Vector, v: Vector) -> Vector:
         """The Hessian times v."""
-        return wide.hvp(self, p, v)
+        return derivatives.hvp_kernel()(plain(p), plain(v), *self.prepared)
 
     def explain(self, p: Vector, x: Vector, y: Vector) -> Explanation:
         """Not here: machine code keeps no intermediate results."""
