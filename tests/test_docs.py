@@ -166,7 +166,7 @@ def resolve(path: str, name: str) -> object:
     module = importlib.import_module(path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     found: object = module
     for part in name.split("."):
-        found = getattr(found, part)
+        found = part if part in getattr(found, "__dataclass_fields__", {}) else getattr(found, part)
     return found
 
 
