@@ -1,0 +1,98 @@
+"""The page: one HTML file with the pictures in it, made from the files of a report and nothing else."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from netbp.report.results import Results
+
+SECTIONS = {
+    2: "Example of an artificial neural network",
+    3: "The general set-up",
+    4: "Stochastic gradient",
+    5: "Back propagation",
+    6: "Full MATLAB example",
+}
+IN_SECTION = {2: (1, 2, 3, 4, 5), 3: (6,), 4: (), 5: (), 6: (7, 8, 9)}
+POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?!\w)")
+
+
+def rendered(folder: Path) -> str:
+    """The page as text, from the JSON files and pictures below `folder`."""
+    results = Results(folder)
+    environment = Environment(
+        loader=PackageLoader("netbp"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "powers": powers,
+        "count": count,
+        "share": share,
+        "short": short,
+        "seconds": seconds,
+        "setting": setting,
+    }
+    numbers = results.json("numbers")
+    return environment.get_template("report.html.j2").render(
+        sections=SECTIONS,
+        in_section=IN_SECTION,
+        figures={int(n): entry | {"picture": embedded(folder, int(n))} for n, entry in results.json("figures").items()},
+        printed=[n for n in numbers if n["kind"] != "reference"],
+        reference=[n for n in numbers if n["kind"] == "reference"],
+        passed=sum(n["passed"] for n in numbers),
+        compared=len(numbers),
+        evidence=results.json("evidence"),
+        fits=[results.json(f"fits-{points}-{kind}") for points in ("ten", "eleven") for kind in ("norms", "components")],
+        machine=results.json("machine"),
+        style=Markup(environment.get_template("report.css").render()),
+    )
+
+
+@cache
+def _picture(path: Path, changed: int) -> str:
+    return "data:image/svg+xml;base64," + b64encode(path.read_bytes()).decode("ascii")
+
+
+def embedded(folder: Path, n: int) -> str:
+    """Figure n as a data address, so that the page needs no other file."""
+    path = folder / "figures" / f"figure-{n}.svg"
+    return _picture(path, path.stat().st_mtime_ns)
+
+
+def powers(text: Any) -> Markup:
+    """Text with 7.3e-4 written as 7.3 × 10⁻⁴."""
+    written = POWER.sub(lambda m: f"{m[1]} × 10<sup>{'−' if m[2] == '-' else ''}{m[3]}</sup>", str(escape(text)))
+    return Markup(written.replace(">1 × 10<", ">10<"))
+
+
+def short(value: float) -> Markup:
+    """A number with three significant digits."""
+    return powers(f"{value:.3g}".replace("-", "−") if abs(value) >= 1e-3 else f"{value:.2e}")
+
+
+def count(value: int) -> str:
+    """1,000,000."""
+    return f"{value:,}"
+
+
+def share(value: float) -> str:
+    """61.2 %."""
+    return f"{100.0 * value:.1f} %"
+
+
+def seconds(value: float) -> str:
+    """0.26 s, or 12 ms."""
+    return f"{value:.2f} s" if value >= 0.1 else f"{1000.0 * value:.0f} ms"
+
+
+def setting(value: Any) -> str:
+    """A setting's value, as one would type it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if value >= 100_000 else str(value)
+    return "–" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
