@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from netbp import activations
 from netbp.experiments.settings import LAYERS, POINTS, ActivationName, PointsName, chosen, network_of, points_of
+from netbp.network import Network
 
 
 class Drawing:
@@ -95,7 +96,7 @@ class NetworkDrawing(Drawing):
             from netbp.run import Run
 
             run = Run.load(self.weights)
-        network = network_of(self.layers) if run is None else run.problem().network
+        network = network_of(self.layers) if run is None else Network.dense(*run.settings["problem"]["network"]["sizes"])
         p = None if run is None else run.p
         with house_style():
             figure, ax = new_figure()
