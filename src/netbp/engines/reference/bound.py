@@ -12,6 +12,9 @@ from netbp.engines.reference.least_squares import levenberg_marquardt
 from netbp.engines.reference.passes import assemble, backward, forward, outputs_by_parameters, slopes
 from netbp.types import Array, Matrix, Vector
 
+diverging = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+"""Numbers that overflow when a method diverges are results, infinite or NaN, which the run reports, and not warnings."""
+
 
 class BoundReference:
     """See `netbp.engines.Bound` for what each method promises."""
@@ -22,6 +25,7 @@ class BoundReference:
         self.shares = np.ones(N) if objective.shares is None else objective.shares
         self.weights = objective.network.spread(1.0, 0.0)  # 1 where p holds a weight: what the penalty sees
 
+    @diverging
     def value(self, p: Vector) -> float:
         """Cost(p); also for complex p where activations and cost are analytic, giving a complex number."""
         o = self.objective
@@ -29,28 +33,34 @@ class BoundReference:
         cost = (self.shares * o.cost.value(a[-1], o.y)).mean() + o.penalty * (self.weights * p * p).sum()
         return cost if np.iscomplexobj(cost) else float(cost)
 
+    @diverging
     def value_and_gradient(self, p: Vector) -> tuple[float, Vector]:
         """Both from one forward pass."""
         return self._batch(p, slice(None))
 
+    @diverging
     def gradient(self, p: Vector) -> Vector:
         """By back propagation."""
         return self._batch(p, slice(None))[1]
 
+    @diverging
     def forward(self, p: Vector, x: Matrix) -> Matrix:
         """a[L] for inputs x."""
         return forward(self.objective.network, p, x)[0][-1]
 
+    @diverging
     def residual(self, p: Vector) -> Vector:
         """sqrt(c_i) (y_i - a_i), point by point."""
         r = self.objective.y - self.forward(p, self.objective.x)
         return (np.sqrt(self.shares)[:, None] * r).ravel()
 
+    @diverging
     def jacobian(self, p: Vector) -> Matrix:
         """The residual's derivative."""
         _, J = outputs_by_parameters(self.objective.network, p, self.objective.x)
         return (-np.sqrt(self.shares)[:, None, None] * J).reshape(-1, len(p))
 
+    @diverging
     def hvp(self, p: Vector, v: Vector) -> Vector:
         """The derivative of the gradient in direction v: each line of the two passes, differentiated (Pearlmutter 1994)."""
         o, network = self.objective, self.objective.network
@@ -92,6 +102,7 @@ class BoundReference:
             delta=tuple(dl[0] for dl in delta),
         )
 
+    @diverging
     def advance(
         self,
         p: Array,
@@ -124,6 +135,7 @@ class BoundReference:
             np.stack([part.batch_costs for part in parts], axis=1),
         )
 
+    @diverging
     def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
         """Levenberg-Marquardt in NumPy."""
         return levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
