@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,21 @@ def network() -> nb.Network:
 def problem(network: nb.Network) -> nb.Problem:
     """The paper's problem (6) on the reference engine."""
     return nb.Problem(network, nb.quadratic, nb.data.ten_points(), engine=Reference())
+
+
+def condition(f: Callable[[np.ndarray], np.ndarray], p: np.ndarray, draws: int = 8) -> np.ndarray:
+    """How far each entry of f(p) moves, per unit, when all of p moves relatively by a little at random: sums over `draws`.
+
+    Times eps, this is the error that rounding p alone would make; a stable algorithm's error is a modest multiple of it.
+    """
+    rng, delta, here = np.random.default_rng(99), 1e-7, np.asarray(f(p))
+    moves = [np.abs(np.asarray(f(p * (1.0 + delta * rng.choice([-1.0, 1.0], p.shape)))) - here) / delta for _ in range(draws)]
+    return np.sum(moves, axis=0) + np.abs(here)
+
+
+def agree(asked: np.ndarray, f: Callable[[np.ndarray], np.ndarray], p: np.ndarray, multiple: float) -> None:
+    """Assert that `asked` is f(p) within `multiple` times eps times the condition of f at p, entry by entry."""
+    expected, allowed = np.asarray(f(p)), multiple * EPS * condition(f, p)
+    worst = np.max(np.abs(np.asarray(asked) - expected) / np.maximum(allowed, np.finfo(float).tiny), initial=0.0)
+    assert np.shape(asked) == expected.shape
+    assert worst <= 1.0, f"{worst * multiple:.3g} eps x condition, where {multiple:g} are allowed"
