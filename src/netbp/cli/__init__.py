@@ -1,0 +1,42 @@
+"""The command line: `netbp figure 7 --rate 0.05`.
+
+Exit codes: 0 done; 1 the computation failed (a check that does not hold, a run that diverged) or netbp has a fault; 2 the
+command or its input is refused; 130 interrupted (Ctrl-C, or SIGTERM during a run); 141 the reader of our output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (sys.argv without `arguments`) and return its exit code; no error escapes as a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        code = _answer(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # What is still buffered would fail once more at exit: let it go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        print("netbp: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        from netbp.cli.failures import report
+
+        return report(error, debug)
+
+
+def _answer(words: Sequence[str]) -> int:
+    from netbp.cli.application import application
+
+    outcome = application(words)(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+    return outcome if isinstance(outcome, int) else 0

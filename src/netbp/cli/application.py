@@ -1,0 +1,160 @@
+"""The commands, their words and their help; what they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter
+
+from netbp import __version__
+
+PAPER, OWN, RUNS = Group("The paper", sort_key=0), Group("Your own data", sort_key=1), Group("Runs", sort_key=2)
+
+HELP = """Deep learning for applied mathematicians: the system of Higham & Higham's introduction.
+
+Try `netbp figure 7`, or `netbp paper` for all figures and numbers of the paper beside ours.
+"""
+EPILOGUE = "Every command explains itself: `netbp fit --help`. With --debug, errors show their traceback."
+
+
+def application(words: Sequence[str]) -> App:
+    """The command line as cyclopts sees it; only what `words` calls for is filled in, everything for completion."""
+    app = App("netbp", help=HELP, help_epilogue=EPILOGUE, version=__version__, suppress_keyboard_interrupt=False)
+    app.register_install_completion_command()
+    app["--install-completion"].group = app["--help"].group = app["--version"].group = Group("This program", sort_key=9)
+    asked = next((word for word in words if not word.startswith("-")), "")
+    everything = "--install-completion" in words
+    app.command(_figures(everything or asked == "figure"))
+    app.command(_experiments(everything or asked == "run"))
+    app.command(paper, group=PAPER)
+    app.command(check, group=PAPER)
+    _own_data(app, everything or asked == "fit")
+    app.command(saved, name="list", group=RUNS)
+    app.command(describe, group=RUNS)
+    app.command(explain, group=RUNS)
+    app.command(export, group=RUNS)
+    return app
+
+
+def _figures(filled: bool) -> App:
+    app = App("figure", group=PAPER, help="Draw a figure of the paper, computed anew.")
+    app.help_epilogue = "Example: `netbp figure 7 --rate 0.1 --out slow.pdf`"
+    app.group_commands = Group("Figures")
+    if filled:
+        from netbp.cli.experiments import figure_command
+        from netbp.experiments import FIGURES
+
+        for number, experiment in sorted(FIGURES.items()):
+            app.command(figure_command(number, experiment), name=str(number))
+    return app
+
+
+def _experiments(filled: bool) -> App:
+    app = App("run", group=PAPER, help="Run an experiment with settings of your own, and save the run.")
+    app.help_epilogue = "Example: `netbp run stochastic --rate 0.1 --steps 1e5`"
+    app.group_commands = Group("Experiments")
+    if filled:
+        from netbp.cli.experiments import run_command
+        from netbp.experiments import EXPERIMENTS
+
+        for name, experiment in EXPERIMENTS.items():
+            app.command(run_command(name, experiment), name=name)
+    return app
+
+
+def _own_data(app: App, filled: bool) -> None:
+    if filled:
+        from netbp.cli.tables import fit_command
+
+        app.command(fit_command(), name="fit", group=OWN)
+    else:
+        app.command(App("fit", help="Train a network on a table of your own, to classify or to predict numbers.", group=OWN))
+    app.command(predict, group=OWN)
+
+
+def paper(*, out: Annotated[Path, Parameter(help="the folder to write")] = Path("paper")) -> int:
+    """Compute sections 2 to 6 of the paper: every figure, every printed number beside ours, in one page.
+
+    Example: `netbp paper --out paper`, then open `paper/report.html`.
+    """
+    from netbp.cli.experiments import write_paper
+
+    return write_paper(out)
+
+
+def check(
+    run: Annotated[Path | None, Parameter(help="a saved run; without one, a network at a random start")] = None,
+    *,
+    network: Annotated[str, Parameter(help="the network's widths")] = "2-2-3-2",
+    activation: Annotated[str, Parameter(help="the activation of its layers")] = "sigmoid",
+    cost: Annotated[str, Parameter(help="the cost: quadratic or softmax_log_loss")] = "quadratic",
+    seed: Annotated[int, Parameter(help="where the random start and directions come from")] = 0,
+) -> int:
+    """Check the gradient of back propagation against differences and the Taylor remainder; exit code 1 when it does not hold.
+
+    Example: `netbp check --network 4-5-3 --activation tanh`
+    """
+    from netbp.cli.inspection import check_gradient
+
+    return check_gradient(run, network, activation, cost, seed)
+
+
+def predict(
+    run: Annotated[Path, Parameter(help="a run saved by `netbp fit`")],
+    table: Annotated[Path, Parameter(help="a CSV or .mat file with the same columns; the target's may be there or not")],
+    *,
+    out: Annotated[Path | None, Parameter(help="the CSV file to write; without it, the table goes to the terminal")] = None,
+) -> int:
+    """Apply a fitted network to a table: predictions and, for categories, their probabilities.
+
+    Example: `netbp predict runs/fit-points.npz new.csv --out predicted.csv`
+    """
+    from netbp.cli.tables import write_predictions
+
+    return write_predictions(run, table, out)
+
+
+def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")] = Path("runs")) -> int:
+    """List the figures, experiments and methods there are, and the runs that are saved."""
+    from netbp.cli.inspection import list_all
+
+    return list_all(folder)
+
+
+def describe(what: Annotated[str, Parameter(help="a saved run, or a network's widths such as 2-8-8-2")]) -> int:
+    """Say what is in a saved run, or how the parameters of a network are laid out.
+
+    Example: `netbp describe 2-2-3-2`
+    """
+    from netbp.cli.inspection import describe_it
+
+    return describe_it(what)
+
+
+def explain(
+    run: Annotated[Path, Parameter(help="a saved run")],
+    *,
+    point: Annotated[int, Parameter(help="which training point, counted from 1")] = 1,
+) -> int:
+    """Show back propagation (Lemma 1) with numbers at one training point of a saved run.
+
+    Example: `netbp explain runs/stochastic.npz --point 7`
+    """
+    from netbp.cli.inspection import explain_point
+
+    return explain_point(run, point)
+
+
+def export(
+    run: Annotated[Path, Parameter(help="a saved run")],
+    out: Annotated[Path, Parameter(help="the .mat file to write")],
+) -> int:
+    """Write a run's parameters and costs as a MATLAB .mat file: W2, b2, ..., p, savecost.
+
+    Example: `netbp export runs/stochastic.npz costvec.mat`
+    """
+    from netbp.cli.tables import export_mat
+
+    return export_mat(run, out)

@@ -1,0 +1,139 @@
+"""`netbp figure`, `netbp run` and `netbp paper`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from netbp.cli.failures import FAILED
+from netbp.cli.flags import flag, flags, with_flags
+from netbp.cli.places import again, place
+from netbp.cli.progress import Bar
+from netbp.experiments import TITLES, from_settings
+from netbp.files import check_writable
+from netbp.run import INTERRUPTED, Run
+
+FORMATS = (".png", ".pdf", ".svg")
+STOPPED_BY_USER = 130
+
+
+def figure_command(number: int, experiment: Any) -> Callable[..., Any]:
+    """The command that draws figure `number`, whose flags are the experiment's fields."""
+
+    def draw(out: Path | None = None, from_: Path | None = None, save: Path | None = None, **settings: Any) -> int:
+        return draw_figure(number, experiment, settings, out or Path(f"figure{number}.png"), from_, save)
+
+    own = [
+        flag("out", Path | None, None, f"the picture to write: {', '.join(FORMATS)}; without it, figure{number}.png"),
+    ]
+    if hasattr(experiment, "problem"):
+        own.append(flag("from_", Path | None, None, "draw a saved run instead of computing", name="--from"))
+        own.append(flag("save", Path | None, None, "save the run in this file, too"))
+    doc = f"{TITLES.get(number, type(experiment).__doc__)}.\n\nExample: `netbp figure {number} --out figure{number}.pdf`"
+    return with_flags(draw, [*flags(experiment), *own], doc)
+
+
+def draw_figure(number: int, experiment: Any, settings: dict[str, Any], out: Path, saved: Path | None, save: Path | None) -> int:
+    """Draw figure `number` from a new run, or from a saved one, and say what was done."""
+    check_picture(out)
+    if saved is not None:
+        if settings:
+            raise ValueError(
+                f"--from draws the run that is saved, so --{next(iter(settings)).replace('_', '-')} has no meaning with it"
+            )
+        run, experiment = _saved(saved, number, experiment)
+    else:
+        experiment = replace(experiment, **settings)
+        with Bar(f"figure {number}") as progress:
+            run = experiment.run(progress=progress, save=save)
+        if run is not None and (code := tell(run, f"figure {number}", save)):
+            return code
+    experiment.draw(run).savefig(out)
+    print(f"wrote {out}")
+    return 0
+
+
+def run_command(name: str, cls: type) -> Callable[..., Any]:
+    """The command that runs an experiment, whose flags are its fields."""
+
+    def run(save: Path | None = None, resume: bool = False, **settings: Any) -> int:
+        return run_experiment(cls(**settings), save, resume)
+
+    def draw(out: Path = Path(f"{name}.png"), **settings: Any) -> int:
+        check_picture(out)
+        cls(**settings).draw(None).savefig(out)
+        print(f"wrote {out}")
+        return 0
+
+    doc = f"{cls.__doc__}\n\nExample: `netbp run {name}`"
+    if not hasattr(cls, "problem"):
+        return with_flags(
+            draw, [*flags(cls), flag("out", Path, Path(f"{name}.png"), f"the picture to write: {', '.join(FORMATS)}")], doc
+        )
+    return with_flags(run, [*flags(cls), *saving()], doc)
+
+
+def saving() -> list[Any]:
+    """The flags of every command that saves a run."""
+    return [
+        flag("save", Path | None, None, "the file to save the run in; without it, one in runs/ named after the settings"),
+        flag("resume", bool, False, "go on with the run that is saved there", negative=False),
+    ]
+
+
+def run_experiment(experiment: Any, save: Path | None, resume: bool, stem: str = "", explain: Any = None) -> int:
+    """Run an experiment, saved as it goes, and say how it ended; `explain` prints more about a run that ended well."""
+    path = place(experiment, save, resume, stem)
+    with Bar(experiment.name) as progress:
+        run = experiment.run(progress=progress, save=path, resume=path if resume else None)
+    code = tell(run, experiment.name, path)
+    if not code and explain is not None:
+        explain(run)
+    return code
+
+
+def tell(run: Run, name: str, path: Path | None) -> int:
+    """Say how a run ended and where it is saved; the exit code."""
+    where = "" if path is None else f"; saved in {path}"
+    if run.status == INTERRUPTED:
+        kept = f"saved in {path}; go on with\n  {again()}" if path is not None else "it was not saved"
+        print(f"netbp: {name} interrupted after step {run.step:,}: {kept}", file=sys.stderr)
+        return STOPPED_BY_USER
+    if run.status == "diverged":
+        print(f"netbp: {name} diverged: {run.message}{where}", file=sys.stderr)
+        return FAILED
+    seconds = run.provenance.get("seconds", 0.0)
+    costs = f"cost {run.initial_cost:.6g} -> {run.final_cost:.6g}"
+    print(f"{name}: {costs} in {run.step:,} steps, {seconds:.2f} s, {run.provenance.get('engine', '?')} engine{where}")
+    if run.message:
+        print(f"{name}: {run.status}: {run.message}")
+    return 0
+
+
+def check_picture(out: Path) -> None:
+    """Refuse, before any work, a picture that could not be written."""
+    if out.suffix.lower() not in FORMATS:
+        raise ValueError(f"--out {out} does not say which kind of picture: let its name end in {', '.join(FORMATS)}")
+    check_writable(out)
+
+
+def write_paper(out: Path) -> int:
+    """Compute the paper and write its page; 1 when a number fails."""
+    from netbp.report import write_report
+
+    with Bar("paper", "parts") as progress:
+        report = write_report(out, progress=progress)
+    print(report)
+    return 0 if report.agrees else FAILED
+
+
+def _saved(path: Path, number: int, figure: Any) -> tuple[Run, Any]:
+    """A saved run, and the experiment that made it, drawing what figure `number` draws."""
+    run = Run.load(path)
+    made = from_settings(run.settings)
+    if type(made) is not type(figure):
+        raise ValueError(f"figure {number} draws a run of {figure.name}, but {path} is a run of {made.name}: see `netbp list`")
+    return run, replace(made, picture=figure.picture)

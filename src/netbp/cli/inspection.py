@@ -1,0 +1,145 @@
+"""`netbp list`, `netbp describe`, `netbp explain` and `netbp check`: looking, without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netbp.check import check_gradient as checked_gradient
+from netbp.cli.failures import FAILED
+from netbp.data.points import ten_points
+from netbp.experiments import EXPERIMENTS, FIGURES, TITLES, from_settings
+from netbp.experiments.prediction import best_of, network_of_run
+from netbp.experiments.settings import cost_of, network_of, rebuilt
+from netbp.experiments.table import Fit
+from netbp.network import Network
+from netbp.problem import Problem
+from netbp.run import Run
+from netbp.types import Data
+
+
+def list_all(folder: Path) -> int:
+    """Print figures, experiments, methods and saved runs."""
+    print("Figures: netbp figure N")
+    for number in sorted(FIGURES):
+        print(f"  {number}  {TITLES.get(number, '')}")
+    print("\nExperiments: netbp run NAME")
+    for name, cls in EXPERIMENTS.items():
+        print(f"  {name:<14} {_first_line(cls)}")
+    print("\nMethods: netbp fit ... --method NAME")
+    print("  " + ", ".join(Fit.__annotations__ and _methods()))
+    runs = sorted(folder.glob("*.npz")) if folder.is_dir() else []
+    print(f"\nSaved runs in {folder}/:" + ("" if runs else " none"))
+    for path in runs:
+        print(f"  {path.name:<36} {_one_line(path)}")
+    return 0
+
+
+def describe_it(what: str) -> int:
+    """Print what a saved run holds, or the layout of a network's parameters."""
+    if not Path(what).exists() and what.replace("-", "").isdecimal():
+        print(layout(network_of(what)))
+        return 0
+    run = Run.load(what)
+    told = run.settings
+    print(f"{what}: {told.get('experiment') or 'a run'}, {run.status} after {run.step:,} steps")
+    if run.message:
+        print(f"  {run.message}")
+    print(f"  cost {_costs(run.initial_cost)} -> {_costs(run.final_cost)}")
+    for title, values in (("settings", told.get("fields", {})), ("result", run.result), ("provenance", _flat(run.provenance))):
+        if values:
+            print(f"{title}:")
+            for name, value in values.items():
+                print(f"  {name:<20} {value}")
+    for name, curve in run.series.items():
+        print(
+            f"recorded {name}: {len(curve.values):,} values, of steps {curve.steps[0]:,} to {curve.steps[-1]:,}"
+            if len(curve.steps)
+            else ""
+        )
+    print(layout(network_of_run(told)))
+    return 0
+
+
+def layout(network: Network) -> str:
+    """Where each W[l] and b[l] lies in p."""
+    lines = [f"{network!r}: {network.size:,} parameters", f"{'':2}{'':<6} {'size':>12} {'in p (from 1)':>20}  activation"]
+    for l, (layer, (w, b)) in enumerate(zip(network.layers, network.slices, strict=True), start=2):
+        lines.append(
+            f"  W[{l}]   {f'{layer.outputs} x {layer.inputs}':>12} {f'{w.start + 1:,}-{w.stop:,}':>20}  {layer.activation!r}"
+        )
+        lines.append(f"  b[{l}]   {layer.outputs:>12} {f'{b.start + 1:,}-{b.stop:,}':>20}")
+    return "\n".join(lines)
+
+
+def explain_point(path: Path, point: int) -> int:
+    """Print Lemma 1 with numbers at one training point of a run."""
+    run = Run.load(path)
+    problem = problem_of(run)
+    if not 1 <= point <= problem.N:
+        raise ValueError(f"the run has training points 1 to {problem.N}, but --point {point} was asked for")
+    print(problem.explain(best_of(run), np.asarray(problem.data.x)[point - 1], np.asarray(problem.data.y)[point - 1]))
+    return 0
+
+
+def check_gradient(path: Path | None, network: str, activation: str, cost: str, seed: int) -> int:
+    """Print the check of the gradient, of a saved run or of a network at a random start; 1 when it does not hold."""
+    rng = np.random.default_rng(seed)
+    if path is not None:
+        run = Run.load(path)
+        problem, p = problem_of(run), best_of(run)
+    else:
+        chain = network_of(network, activation)
+        problem, p = Problem(chain, cost_of(cost), points_for(chain, rng)), chain.draw(rng)
+    result = checked_gradient(problem, p, rng)
+    print(result)
+    return 0 if result.passed else FAILED
+
+
+def points_for(network: Network, rng: np.random.Generator) -> Data:
+    """The ten points where they fit the network, otherwise ten random ones, each in one category."""
+    inputs, outputs = network.sizes[0], network.sizes[-1]
+    if (inputs, outputs) == (2, 2):
+        return ten_points()
+    return Data(rng.standard_normal((10, inputs)), np.eye(outputs)[rng.integers(outputs, size=10)])
+
+
+def problem_of(run: Run) -> Problem:
+    """The problem that a saved run was trained on, made anew by its experiment."""
+    settings = run.settings
+    experiment: Any = rebuilt(Fit, settings["fields"]) if settings.get("experiment") == "fit" else from_settings(settings)
+    problem: Problem = experiment.problem()
+    return problem
+
+
+def _methods() -> tuple[str, ...]:
+    from typing import get_args
+
+    from netbp.experiments.table import MethodName
+
+    return get_args(MethodName)
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _one_line(path: Path) -> str:
+    try:
+        run = Run.load(path)
+    except (ValueError, OSError) as error:
+        return f"not readable: {error}"
+    return f"{run.status}, {run.step:,} steps, cost {_costs(run.final_cost)}, {run.provenance.get('started', '')}"
+
+
+def _costs(cost: Any) -> str:
+    return f"{cost:.6g}" if np.ndim(cost) == 0 else f"{np.min(cost):.6g} (best of {len(cost)})"
+
+
+def _flat(values: Any) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        out |= value if isinstance(value, dict) else {name: value}
+    return out

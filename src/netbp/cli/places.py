@@ -1,0 +1,61 @@
+"""Where runs are saved, and the promise that no run is overwritten by another experiment's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from netbp.experiments import settings_of
+from netbp.run import Run
+
+FOLDER = Path("runs")
+LENGTH = ("steps", "epochs", "iterations", "picture")
+"""Fields in which a run may differ from the experiment that goes on with it."""
+
+
+def default_place(experiment: Any, stem: str = "") -> Path:
+    """runs/<name>.npz for default settings, otherwise runs/<name>-<stem or a hash of the settings that differ>.npz."""
+    told = settings_of(experiment)["fields"]
+    defaults = {f.name: f.default for f in fields(experiment) if f.default is not MISSING}
+    changed = {name: value for name, value in told.items() if name not in defaults or getattr(experiment, name) != defaults[name]}
+    parts = [experiment.name, stem] if stem else [experiment.name]
+    if changed:
+        parts.append(hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8])
+    return FOLDER / ("-".join(parts) + ".npz")
+
+
+def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> Path:
+    """Where to save a run of the experiment: `save`, or the default place, whose folder is made.
+
+    Raises ValueError when another experiment's run, or a file that is no run, is there, or when there is none to resume.
+    """
+    path = default_place(experiment, stem) if save is None else save
+    if save is None:
+        FOLDER.mkdir(exist_ok=True)
+    if not path.exists():
+        if resume:
+            raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it")
+        return path
+    before = Run.load(path).settings
+    now = settings_of(experiment)
+    ignored = LENGTH if resume else ()
+    different = [
+        name for name, value in now["fields"].items() if name not in ignored and before.get("fields", {}).get(name) != value
+    ]
+    if before.get("experiment") != now["experiment"] or different:
+        what = f"with another {different[0]}" if before.get("experiment") == now["experiment"] else f"of {before.get('experiment')}"
+        remedy = "use the settings it was begun with" if resume else "give another --save, or delete it first"
+        raise ValueError(f"{path} holds a run {what}: {remedy}")
+    return path
+
+
+def again(arguments: Sequence[str] | None = None) -> str:
+    """The command that goes on with what this process was doing."""
+    words = [word for word in (sys.argv[1:] if arguments is None else arguments) if word != "--resume"]
+    return shlex.join(["netbp", *words, "--resume"])

@@ -1,0 +1,106 @@
+"""`netbp fit`, `netbp predict` and `netbp export`."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from netbp.cli.experiments import run_experiment, saving
+from netbp.cli.flags import flags, with_flags
+from netbp.data.mat import write_mat
+from netbp.experiments.prediction import best_of, network_of_run, predict, score_of
+from netbp.experiments.table import Fit
+from netbp.files import check_writable, write_atomically
+from netbp.run import Run
+
+
+def fit_command() -> Callable[..., Any]:
+    """The command that fits a network to a table."""
+
+    def fit(table: Path, save: Path | None = None, resume: bool = False, **settings: Any) -> int:
+        experiment = Fit(table, **settings)
+        print(introduction(experiment))
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", table.stem).strip("-") or "table"
+        return run_experiment(experiment, save, resume, stem, lambda run: print(summary(experiment, run)))
+
+    described = Annotated[Path, Parameter(help="the table: CSV with a header row, or .mat with points x and targets y")]
+    table = inspect.Parameter("table", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=described)
+    doc = f"{Fit.__doc__}\n\nExample: `netbp fit points.csv --target label --network 2-8-8-2`"
+    return with_flags(fit, [table, *flags(Fit), *saving()], doc)
+
+
+def introduction(fit: Fit) -> str:
+    """What is about to be fitted to what, in three lines."""
+    prepared = fit.prepared
+    columns = prepared.columns
+    held = 0 if prepared.held_out is None else len(np.asarray(prepared.held_out.x))
+    names = ", ".join(columns.targets)
+    what = f"{names}: {len(columns.classes)} categories ({_some(columns.classes)})" if columns.classes else f"{names}: a regression"
+    problem = fit.problem()
+    return "\n".join(
+        [
+            f"{fit.cells.source}: {len(fit.cells.rows)} rows, {problem.N} to train on and {held} held out",
+            f"{len(columns.inputs)} inputs ({_some(columns.inputs)}); target {what}",
+            f"network {'-'.join(map(str, fit.sizes))}, {problem.size:,} parameters, {problem.cost!r} cost, {fit.method}",
+        ]
+    )
+
+
+def summary(fit: Fit, run: Run) -> str:
+    """How good the fit is, on the training part and on the held-out part."""
+    problem, prepared, p = fit.problem(), fit.prepared, best_of(run)
+    lines = []
+    if run.best is not None:
+        lines.append(f"the parameters of step {run.best.step:,}, with the lowest held-out cost, are the ones that count")
+    for name, data in (("training", problem.data), ("held-out", problem.held_out)):
+        if data is None:
+            continue
+        outputs, truth = prepared.y.undo(problem.predict(p, data.x)), prepared.y.undo(np.asarray(data.y))
+        score = score_of(prepared.columns, outputs, truth)
+        cost = problem.value(p) if name == "training" else problem.held_out_value(p)
+        lines.append(f"{name:>9}: cost {cost:.6g}; {score}")
+        last = score
+    if prepared.columns.classes:
+        lines += [f"confusion of the {name} rows:", last.table()]
+    return "\n".join(lines)
+
+
+def write_predictions(run: Path, table: Path, out: Path | None) -> int:
+    """Write the table with its predictions, and on stderr how right they are, where that can be told."""
+    if out is not None:
+        check_writable(out)
+    predictions = predict(Run.load(run), table)
+    text = io.StringIO()
+    predictions.write(text)
+    if out is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_atomically(out, text.getvalue().encode())
+        print(f"wrote {out}: {len(predictions.outputs)} rows")
+    if (score := predictions.score()) is not None:
+        print(score, file=sys.stderr if out is None else sys.stdout)
+    return 0
+
+
+def export_mat(run: Path, out: Path) -> int:
+    """Write a run as a .mat file."""
+    if out.suffix.lower() != ".mat":
+        raise ValueError(f"export writes .mat files, but {out} does not end in .mat: give it that ending")
+    check_writable(out)
+    loaded = Run.load(run)
+    write_mat(loaded, out, network_of_run(loaded.settings))
+    print(f"wrote {out}")
+    return 0
+
+
+def _some(names: tuple[str, ...], most: int = 6) -> str:
+    shown = names if len(names) <= most else (*names[: most - 1], "...", names[-1])
+    return ", ".join(shown)
