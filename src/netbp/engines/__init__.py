@@ -120,7 +120,8 @@ class LeastSquares(NamedTuple):
 
     norms: whether the residual is the N norms ||y_i - a_i||_2, times sqrt(c_i), instead of the N n_L components (the derivative
     of a norm is 0/0 at a zero residual: that row of the Jacobian is taken as zero). Damping starts at `damping` and is multiplied
-    by `increase` when a step fails and by `decrease` when it succeeds. Tolerances: see REASONS and docs/methods.md.
+    by `increase` when a step fails and by `decrease` when an iteration's first step succeeds; a success after a failure leaves it
+    as it is. Tolerances: see REASONS and docs/methods.md.
     """
 
     norms: bool = False

@@ -56,7 +56,7 @@ def levenberg_marquardt(
     if gradient <= 1e-4 * settings.function_tolerance * scale:
         reason = GRADIENT
     while reason == RUNNING and len(costs) < iterations:
-        before = squares
+        before, failed = squares, False
         while True:
             if used >= evaluations:
                 reason = EVALUATIONS
@@ -74,6 +74,7 @@ def levenberg_marquardt(
             if np.isfinite(squares) and norm(d) <= settings.step_tolerance * (SQRT_EPS + norm(p)):
                 reason = STEP
                 break
+            failed = True
             mu *= settings.increase
             if mu > LARGEST_DAMPING:
                 reason = DAMPING
@@ -81,7 +82,8 @@ def levenberg_marquardt(
         if reason != RUNNING:
             break
         short = norm(d) <= settings.step_tolerance * (SQRT_EPS + norm(p))
-        p, r, J, g, mu = trial, rt, Jt, Jt.T @ rt, mu * settings.decrease
+        p, r, J, g = trial, rt, Jt, Jt.T @ rt
+        mu *= 1.0 if failed else settings.decrease
         gradient = float(np.abs(g).max())
         costs.append(squares / (2 * N))
         if gradient <= 1e-4 * settings.function_tolerance * scale:
