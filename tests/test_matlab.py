@@ -153,7 +153,7 @@ def test_the_tables_layers_have_equal_areas():
     np.testing.assert_allclose(areas[1:], v, rtol=1e-11)  # X is rounded to 15 digits, and F[i] - F[i+1] loses three of them
     np.testing.assert_allclose(areas[0], v, rtol=1e-8)  # r is chosen so that the last layer closes the ziggurat
     assert X[256] * F[255] == pytest.approx(v, rel=1e-14)
-    assert X == edges()
+    assert edges() == X
 
 
 @pytest.mark.parametrize("seed", SEEDS)
