@@ -6,15 +6,11 @@ as written, so the same formula gives the same bits in a single run and in the l
 
 from __future__ import annotations
 
-import math
 from types import FunctionType
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import config, njit
-from numba.core import types
-from numba.extending import intrinsic
+from numba import njit
 
 from netbp import rules
 from netbp.activations import Activation
@@ -34,39 +30,7 @@ from netbp.engines.compiled.codes import (
     TANH,
     Function,
 )
-
-MAGIC = 1.5 * 2.0**52 + 1023.0  # adding it rounds to a whole number, whose exponent bits then stand at the right end
-
-if config.DISABLE_JIT:  # type: ignore[attr-defined]
-
-    def fma(x: Any, y: Any, z: Any) -> Any:
-        """x y + z, rounded twice: what plain Python has."""
-        return x * y + z
-
-    def power_of_two(shifted: Any) -> Any:
-        """2^k for shifted = MAGIC + k, |k| < 1023."""
-        return (np.float64(shifted).view(np.uint64) << np.uint64(52)).view(np.float64)
-else:
-
-    @intrinsic
-    def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
-        """x y + z, rounded once."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.fma(*args)
-
-        return types.float64(types.float64, types.float64, types.float64), generate
-
-    @intrinsic
-    def power_of_two(typingctx: Any, shifted: Any) -> Any:
-        """2^k for shifted = MAGIC + k, |k| < 1023; otherwise arbitrary."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            bits = builder.bitcast(args[0], ir.IntType(64))
-            return builder.bitcast(builder.shl(bits, ir.Constant(ir.IntType(64), 52)), ir.DoubleType())
-
-        return types.float64(types.float64), generate
-
+from netbp.engines.compiled.machine import fma, if_less, lane, like, log, power_of_two, width, with_lane
 
 inline = njit(forceinline=True, error_model="numpy")
 
@@ -82,11 +46,12 @@ C5, C6, C7, C8, C9 = (
     2.7620088445409746e-07,
     2.510038549551032e-08,
 )
+MAGIC = 1.5 * 2.0**52 + 1023.0  # adding it rounds to a whole number, whose exponent bits then stand at the right end
 LARGEST, SMALLEST = 709.0, -708.0  # between them e^x and its scale 2^k are normal numbers
 
 
 @inline
-def scaled_exp(x: float) -> tuple[float, float]:
+def scaled_exp(x: Any) -> tuple[Any, Any]:
     """The scale 2^k and s such that e^x = 2^k (1 + s), |s| < 0.42, for -708 <= x <= 709; NaN for NaN; otherwise arbitrary."""
     shifted = fma(x, LOG2E, MAGIC)
     k = shifted - MAGIC
@@ -101,73 +66,73 @@ def scaled_exp(x: float) -> tuple[float, float]:
 
 
 @inline
-def exp(x: float) -> float:
+def exp(x: Any) -> Any:
     """e^x within 1 ulp, 2 above 709; 0 below -708, where e^x is below the smallest normal number, infinite above 709.78."""
-    half = 0.5 * x if x > LARGEST else x  # near the largest double 2^k alone would overflow: square the root
+    half = if_less(LARGEST, x, 0.5 * x, x)  # near the largest double 2^k alone would overflow: square the root
     scale, s = scaled_exp(half)
     e = fma(scale, s, scale)
-    e = e * e if x > LARGEST else e
-    e = 0.0 if x < SMALLEST else e
-    return np.inf if x > 710.0 else e
+    e = if_less(LARGEST, x, e * e, e)
+    e = if_less(x, SMALLEST, 0.0, e)
+    return if_less(710.0, x, np.inf, e)
 
 
 @inline
-def sigmoid(z: float) -> float:
+def sigmoid(z: Any) -> Any:
     """1/(1 + e^-z), (1), within 2 ulp; 0 below -709 and 1 above 708."""
     scale, s = scaled_exp(-z)
     a = 1.0 / fma(scale, s, 1.0 + scale)
-    a = 0.0 if z < -LARGEST else a
-    return 1.0 if z > -SMALLEST else a
+    a = if_less(z, -LARGEST, 0.0, a)
+    return if_less(-SMALLEST, z, 1.0, a)
 
 
 @inline
-def tanh(z: float) -> float:
+def tanh(z: Any) -> Any:
     """tanh z = (e^(2z) - 1)/(e^(2z) + 1), within 3 ulp: e^(2z) - 1 = 2^k s + (2^k - 1) loses no digits near 0."""
     scale, s = scaled_exp(2.0 * z)
     e = fma(scale, s, scale - 1.0)
     a = e / (e + 2.0)
-    a = -1.0 if z < -20.0 else a
-    return 1.0 if z > 20.0 else a
+    a = if_less(z, -20.0, -1.0, a)
+    return if_less(20.0, z, 1.0, a)
 
 
 @inline
-def act(code: int, z: float) -> float:
+def act(code: int, z: Any) -> Any:
     """sigma(z)."""
     if code == SIGMOID:
         return sigmoid(z)
     if code == TANH:
         return tanh(z)
     if code == RELU:
-        return 0.0 if z < 0.0 else z  # NaN stays NaN
+        return if_less(z, 0.0, 0.0, z)  # NaN stays NaN
     if code == LEAKY_RELU:
-        return z if z > 0.0 else 0.01 * z
+        return if_less(0.0, z, z, 0.01 * z)
     if code == STEP:
-        return 1.0 if z > 0.0 else 0.0
+        return if_less(0.0, z, 1.0, 0.0)
     return z
 
 
 @inline
-def slope(code: int, z: float, a: float) -> float:
+def slope(code: int, z: Any, a: Any) -> Any:
     """sigma'(z), with a = sigma(z); at a kink from the left."""
     if code == SIGMOID:
         return a * (1.0 - a)
     if code == TANH:
         return 1.0 - a * a
     if code == RELU:
-        return 1.0 if z > 0.0 else 0.0
+        return if_less(0.0, z, 1.0, 0.0)
     if code == LEAKY_RELU:
-        return 1.0 if z > 0.0 else 0.01
-    return 1.0 if code == IDENTITY else 0.0
+        return if_less(0.0, z, 1.0, 0.01)
+    return like(z, 1.0 if code == IDENTITY else 0.0)
 
 
 @inline
-def curvature(code: int, z: float, a: float) -> float:
+def curvature(code: int, z: Any, a: Any) -> Any:
     """sigma''(z), with a = sigma(z)."""
     if code == SIGMOID:
         return a * (1.0 - a) * (1.0 - 2.0 * a)
     if code == TANH:
         return -2.0 * a * (1.0 - a * a)
-    return 0.0
+    return like(z, 0.0)
 
 
 @inline
@@ -184,7 +149,7 @@ def cost_value(code: int, a: Any, y: Any) -> float:
         largest = a[j] if a[j] > largest else largest
     for j in range(len(a)):
         total += exp(a[j] - largest)
-    log_sum = largest + math.log(total)
+    log_sum = largest + log(total)
     loss = 0.0
     for j in range(len(a)):
         loss += y[j] * (log_sum - a[j])
@@ -215,9 +180,7 @@ adagrad, rmsprop, adam = inline(rules.adagrad), inline(rules.rmsprop), inline(ru
 
 
 @inline
-def move(
-    code: int, p: float, g: float, u: float, v: float, eta: float, t: float, c: tuple[float, ...]
-) -> tuple[float, float, float]:
+def move(code: int, p: Any, g: Any, u: Any, v: Any, eta: float, t: float, c: tuple[float, ...]) -> tuple[Any, Any, Any]:
     """A built-in rule's step for one parameter; c: its constants, filled up to three."""
     if code == SGD:
         return sgd(p, g, u, v, eta, t)
@@ -243,8 +206,10 @@ def own_move(rule: Function) -> Function:
     def move(
         code: int, p: float, g: float, u: float, v: float, eta: float, t: float, c: tuple[float, ...]
     ) -> tuple[float, float, float]:
-        p, u, v = rule(p, g, u, v, eta, t, *c)
-        return float(p), float(u), float(v)
+        for m in range(width(p)):
+            pm, um, vm = rule(lane(p, m), lane(g, m), lane(u, m), lane(v, m), eta, t, *c)
+            p, u, v = with_lane(p, m, float(pm)), with_lane(u, m, float(um)), with_lane(v, m, float(vm))
+        return p, u, v
 
     return move
 
@@ -262,16 +227,31 @@ def _with(own: int, sigma: Activation, rest: tuple[Function, Function, Function]
     rest_act, rest_slope, rest_curvature = rest
 
     @inline
-    def act(code: int, z: float) -> float:
-        return float(value_of(z)) if code == own else rest_act(code, z)
+    def act(code: int, z: Any) -> Any:
+        if code != own:
+            return rest_act(code, z)
+        out = like(z, 0.0)
+        for m in range(width(z)):
+            out = with_lane(out, m, float(value_of(lane(z, m))))
+        return out
 
     @inline
-    def slope(code: int, z: float, a: float) -> float:
-        return float(slope_of(z, a)) if code == own else rest_slope(code, z, a)
+    def slope(code: int, z: Any, a: Any) -> Any:
+        if code != own:
+            return rest_slope(code, z, a)
+        out = like(z, 0.0)
+        for m in range(width(z)):
+            out = with_lane(out, m, float(slope_of(lane(z, m), lane(a, m))))
+        return out
 
     @inline
-    def curvature(code: int, z: float, a: float) -> float:
-        return float(curvature_of(z, a)) if code == own else rest_curvature(code, z, a)
+    def curvature(code: int, z: Any, a: Any) -> Any:
+        if code != own:
+            return rest_curvature(code, z, a)
+        out = like(z, 0.0)
+        for m in range(width(z)):
+            out = with_lane(out, m, float(curvature_of(lane(z, m), lane(a, m))))
+        return out
 
     return act, slope, curvature
 

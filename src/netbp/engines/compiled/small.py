@@ -12,8 +12,8 @@ from netbp.activations import Activation
 from netbp.engines import Advanced, Choices, Memory, Update
 from netbp.engines.compiled.codes import OWN, fingerprint, padded, rule_code
 from netbp.engines.compiled.formulas import move, own_activations, own_move, with_globals
-from netbp.engines.compiled.lanes import LAYERS, add_gradient, cost_of_all, cost_of_lane, error, forward, rebuilt, shape, step
-from netbp.engines.compiled.stack import stack
+from netbp.engines.compiled.machine import fma, lane, like, stack
+from netbp.engines.compiled.passes import LAYERS, add_gradient, cost_of_all, cost_of_point, error, forward, rebuilt, shape, step
 from netbp.types import Array, Vector
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def kernel(
     if names:
         names = rebuilt(names)
     at = shape(sizes, codes, cost)
-    S, A, OUT = at.b[-1], at.a[-1] + sizes[-1], sizes[-1]
-    SB, AB, OUTB, AP, G = S * B, A * B, OUT * B, A * POINTS, 1 if one else S * B
+    S, A, OUT, G = at.b[-1], at.a[-1] + sizes[-1], sizes[-1], 1 if one else at.b[-1]
     FINGERPRINT = fingerprint()
 
     def advance(
@@ -77,88 +76,90 @@ def kernel(
     ) -> int:
         x, y, shares = points
         M, K = len(p_of), len(rates)
-        p, u, v, g, q = stack(SB), stack(SB), stack(SB), stack(G), stack(S)
-        a, z, delta, target = stack(AB), stack(AB), stack(AB), stack(OUTB)
-        share, batch = stack(B), stack(B)
-        block, sums = stack(AP), stack(POINTS)
-        for m in range(B):
-            share[m] = 1.0
+        p, p_numbers = stack(S, B)
+        u, u_numbers = stack(S, B)
+        v, v_numbers = stack(S, B)
+        a, inputs = stack(A, B)
+        target, targets = stack(OUT, B)
+        room, room_numbers = stack(1, B)
+        g, z, delta, q = stack(G, B)[0], stack(A, B)[0], stack(A, B)[0], stack(S, 1)[0]
+        block_a, block_z, block_y = stack(A, POINTS)[0], stack(A, POINTS)[0], stack(OUT, POINTS)[0]
         for group in range(0, M, B):
+            here = min(B, M - group)
             for m in range(B):
-                net = min(group + m, M - 1)  # the last group is filled up with copies of the last network
+                net = group + min(m, here - 1)  # the last group is filled up with copies of the last network
                 for w in range(S):
-                    p[w * B + m], u[w * B + m], v[w * B + m] = p_of[net, w], u_of[net, w], v_of[net, w]
-            until = record - t % record if record > 0 else 0
-            row = 0
+                    p_numbers[w * B + m], u_numbers[w * B + m], v_numbers[w * B + m] = p_of[net, w], u_of[net, w], v_of[net, w]
+            until, row = record - t % record if record > 0 else 0, 0
             for k in range(K):
                 eta, now = rates[k], float(t + k + 1)
                 first = 0 if full else offsets[k]
                 last = first + 1 if one else len(x) if full else offsets[k + 1]
                 if not one:
-                    for w in range(SB):
-                        g[w] = -0.0  # the only number that changes no bit of what is added to it
-                for m in range(B):
-                    batch[m] = 0.0
+                    for w in range(S):
+                        g[w] = like(p[0], -0.0)  # the only number that changes no bit of what is added to it
+                batch, share = like(p[0], 0.0), like(p[0], 1.0)
                 for place in range(first, last):
                     for m in range(B):
-                        i = place if full else indices[min(group + m, M - 1), place]
+                        i = place if full else indices[group + min(m, here - 1), place]
                         for j in range(sizes[0]):
-                            a[j * B + m] = x[i, j]
+                            inputs[j * B + m] = x[i, j]
                         for j in range(OUT):
-                            target[j * B + m] = y[i, j]
+                            targets[j * B + m] = y[i, j]
                         if not plain:
-                            share[m] = shares[i]
-                    forward(0, at, B, False, p, a, z)
-                    forward(1, at, B, False, p, a, z)
-                    forward(2, at, B, False, p, a, z)
-                    forward(3, at, B, False, p, a, z)
-                    error(at, B, a, z, target, delta)
+                            room_numbers[m] = shares[i]
+                    if not plain:
+                        share = room[0]
+                    forward(0, at, p, a, z)
+                    forward(1, at, p, a, z)
+                    forward(2, at, p, a, z)
+                    forward(3, at, p, a, z)
+                    error(at, a, z, target, delta)
                     if len(batch_costs) > 0:
-                        for m in range(B):
-                            batch[m] += share[m] * cost_of_lane(at, B, m, a, target)
+                        batch = fma(share, cost_of_point(at, a, target), batch)
                     if one:
-                        step(3, at, B, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(2, at, B, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(1, at, B, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(0, at, B, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(3, at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(2, at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(1, at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(0, at, rule, eta, now, c, p, u, v, a, z, delta)
                     else:
-                        add_gradient(3, at, B, share, p, a, z, delta, g)
-                        add_gradient(2, at, B, share, p, a, z, delta, g)
-                        add_gradient(1, at, B, share, p, a, z, delta, g)
-                        add_gradient(0, at, B, share, p, a, z, delta, g)
+                        add_gradient(3, at, share, p, a, z, delta, g)
+                        add_gradient(2, at, share, p, a, z, delta, g)
+                        add_gradient(1, at, share, p, a, z, delta, g)
+                        add_gradient(0, at, share, p, a, z, delta, g)
                 if len(batch_costs) > 0:
-                    for m in range(min(B, M - group)):
-                        squares = 0.0
-                        if not plain:
-                            for w in range(at.b[0]):
-                                squares += p[w * B + m] * p[w * B + m]
-                        batch_costs[k, group + m] = batch[m] / (last - first) + penalty * squares
+                    batch = batch / float(last - first)
+                    if not plain:
+                        squares = like(p[0], 0.0)
+                        for w in range(at.b[0]):
+                            squares = fma(p[w], p[w], squares)
+                        batch = fma(penalty, squares, batch)
+                    for m in range(here):
+                        batch_costs[k, group + m] = lane(batch, m)
                 if not one:
                     for w in range(S):
-                        for m in range(B):
-                            r = w * B + m
-                            gradient = g[r] / (last - first)
-                            rate = eta
-                            if not plain:
-                                if w < at.b[0]:
-                                    gradient += 2.0 * penalty * p[r]
-                                gradient += decay[w] * p[r]
-                                rate = eta * multiplier[w]
-                            p[r], u[r], v[r] = move(rule, p[r], gradient, u[r], v[r], rate, now, c)
+                        gradient, rate = g[w] / float(last - first), eta
+                        if not plain:
+                            if w < at.b[0]:
+                                gradient = fma(2.0 * penalty, p[w], gradient)
+                            gradient = fma(decay[w], p[w], gradient)
+                            rate = eta * multiplier[w]
+                        p[w], u[w], v[w] = move(rule, p[w], gradient, u[w], v[w], rate, now, c)
                 if record > 0:
                     until -= 1
                     if until == 0:
                         until = record
-                        for m in range(min(B, M - group)):
+                        for m in range(here):
                             for w in range(S):
-                                q[w] = p[w * B + m]
+                                q[w] = p_numbers[w * B + m]
                             costs[row, group + m] = cost_of_all(
-                                at, POINTS, penalty, q, blocks[0], blocks[1], blocks[2], block, sums
+                                at, penalty, q, blocks[0], blocks[1], blocks[2], block_a, block_z, block_y
                             )
                         row += 1
-            for m in range(min(B, M - group)):
+            for m in range(here):
                 for w in range(S):
-                    p_of[group + m, w], u_of[group + m, w], v_of[group + m, w] = p[w * B + m], u[w * B + m], v[w * B + m]
+                    p_of[group + m, w], u_of[group + m, w] = p_numbers[w * B + m], u_numbers[w * B + m]
+                    v_of[group + m, w] = v_numbers[w * B + m]
         return FINGERPRINT
 
     return njit(cache=not names, nogil=True, error_model="numpy")(with_globals(advance, names))
