@@ -67,19 +67,28 @@ def compared(results: Results) -> list[Number]:
 
 def same(section: int, what: str, paper: Any, ours: Any, kind: str = "printed") -> Number:
     """A number that must be equal."""
-    return Number(section, kind, what, str(paper), str(ours), "equal", paper == ours)
+    shown = [f"{value:,}" if isinstance(value, int) else str(value) for value in (paper, ours)]
+    return Number(section, kind, what, shown[0], shown[1], "equal", bool(paper == ours))
 
 
 def rounded(section: int, what: str, paper: str, ours: float) -> Number:
     """A number that must agree with the paper's printed digits: within half a unit of the last."""
     digits, _, exponent = paper.partition("e")
     unit = 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
-    return Number(section, "printed", what, paper, f"{ours:.6g}", "the printed digits", abs(ours - float(paper)) <= 0.5 * unit)
+    return Number(
+        section,
+        "printed",
+        what,
+        paper,
+        f"{ours:.6g}" if ours >= 0.01 else f"{ours:.5e}",
+        "the printed digits",
+        abs(ours - float(paper)) <= 0.5 * unit,
+    )
 
 
 def within(section: int, what: str, ours: float, limit: float, paper: str = "equal") -> Number:
     """A relative difference that rounding alone may cause."""
-    return Number(section, "said", what, paper, f"{ours:.1e}", f"at most {limit:.0e}", ours <= limit)
+    return Number(section, "said", what, paper, f"{ours:.1e}" if ours else "0", f"at most {limit:.0e}", ours <= limit)
 
 
 def shapes(network: Network) -> list[tuple[str, str, str]]:
@@ -144,7 +153,7 @@ def section_5(results: Results) -> list[Number]:
             5, "said", "Taylor remainder of the gradient: observed order", "2", f"{second:.3f}", "± 0.05", abs(second - 2) < 0.05
         ),
         within(5, "δ[2] as the long product of D and Wᵀ", found["product"], 1e-13),
-        within(5, "the gradient in machine code against equations (22)–(25)", found["engines"], 1e-13),
+        within(5, "the gradient by the engine of the runs against (22)–(25) in NumPy", found["engines"], 1e-13),
     ]
 
 
@@ -155,15 +164,15 @@ def section_6(results: Results) -> list[Number]:
     start, end = (results.squares("figure-7", cost) for cost in (run.initial_cost, run.final_cost))
     differ = regions["differ"]["4/8"]
     out = [
-        same(6, "learning rate eta", 0.05, run.settings["method"]["rate"]),
+        same(6, "learning rate η", 0.05, run.settings["method"]["rate"]),
         same(6, "stochastic gradient steps, Niter", 1_000_000, run.step),
         same(6, "points that randi(10) chooses from", 10, run.settings["problem"]["points"]),
         rounded(6, "cost of the initial guess", "5.3", start),
-        rounded(6, "cost after 10⁶ steps", "7.3e-4", end),
+        rounded(6, "cost after 1e6 steps", "7.3e-4", end),
         Number(
             6,
             "said",
-            "a flat period: fall from step 20,000 to 100,000, then to 200,000",
+            "a flat period: how the cost falls from step 20,000 to 100,000, then to 200,000",
             "plateau, then decay",
             f"÷ {flat['during']:.2f}, then ÷ {flat['after']:.0f}",
             "below 1.5, then above 10",
@@ -172,9 +181,9 @@ def section_6(results: Results) -> list[Number]:
         Number(
             6,
             "said",
-            "ratio of successive costs within 1e-6 of 1, in the second half",
+            "second half: ratios of successive costs within 1e-6 of 1",
             "typically",
-            f"{decay['within_1e-6']:.1%} of steps",
+            f"{100 * decay['within_1e-6']:.1f} % of steps",
             "most steps",
             decay["within_1e-6"] > 0.5,
         ),
@@ -182,7 +191,7 @@ def section_6(results: Results) -> list[Number]:
     for n in (8, 9):
         fit = regions[f"figure-{n}"]
         out.append(same(6, f"figure {n}: points on the right side", fit["points"], fit["right"], "said"))
-    words = f"{differ:.1%} of the square"
+    words = f"{100 * differ:.1f} % of the square"
     out.append(Number(6, "said", "figures 4 and 8 differ in", "slightly", words, "between 0 and 15 %", 0.0 < differ < 0.15))
     return out
 
@@ -197,7 +206,13 @@ def reference_values(results: Results) -> list[Number]:
         passed = abs(ours - reference) <= FIRM * reference
         out.append(
             Number(
-                6, "reference", f"cost after step {step:,}", f"{reference:.15g}", f"{ours:.15g}", f"relatively {FIRM:.0e}", passed
+                6,
+                "reference",
+                f"cost after step {step:,}",
+                f"{reference:.15g}",
+                f"{ours:.15g}",
+                f"within {FIRM:.0e}, relatively",
+                passed,
             )
         )
     grid = results.json("evidence")["regions"]["figure-8"]["category_a"]

@@ -22,6 +22,8 @@ SECTIONS = {
 }
 IN_SECTION = {2: (1, 2, 3, 4, 5), 3: (6,), 4: (), 5: (), 6: (7, 8, 9)}
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?!\w)")
+WEIGHT = re.compile(r"\b(w)_(\d+)\^\[(\d+)\]")
+LAYER = re.compile(r"\b([Wbδ])\[(\d+)\]")
 
 
 def rendered(folder: Path) -> str:
@@ -31,7 +33,7 @@ def rendered(folder: Path) -> str:
         loader=PackageLoader("netbp"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "powers": powers,
+        "typeset": typeset,
         "count": count,
         "share": share,
         "short": short,
@@ -65,15 +67,21 @@ def embedded(folder: Path, n: int) -> str:
     return _picture(path, path.stat().st_mtime_ns)
 
 
-def powers(text: Any) -> Markup:
-    """Text with 7.3e-4 written as 7.3 × 10⁻⁴."""
-    written = POWER.sub(lambda m: f"{m[1]} × 10<sup>{'−' if m[2] == '-' else ''}{m[3]}</sup>", str(escape(text)))
-    return Markup(written.replace(">1 × 10<", ">10<"))
+def typeset(text: Any) -> Markup:
+    """Text with 7.3e-4 written as 7.3 × 10⁻⁴, w_43^[3] with its indices and W[2] with its layer above."""
+
+    def power(m: re.Match[str]) -> str:
+        factor = "" if m[1] == "1" else f"{m[1]} × "
+        return f"{factor}10<sup>{'−' if m[2] == '-' else ''}{m[3]}</sup>"
+
+    html = POWER.sub(power, str(escape(text)))
+    html = WEIGHT.sub(r"<i>\1</i><sub>\2</sub><sup>[\3]</sup>", html)
+    return Markup(LAYER.sub(r"<i>\1</i><sup>[\2]</sup>", html))
 
 
 def short(value: float) -> Markup:
     """A number with three significant digits."""
-    return powers(f"{value:.3g}".replace("-", "−") if abs(value) >= 1e-3 else f"{value:.2e}")
+    return typeset(f"{value:.3g}".replace("-", "−") if abs(value) >= 1e-3 else f"{value:.2e}")
 
 
 def count(value: int) -> str:
