@@ -1,0 +1,100 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+REMEDIES = {
+    errno.ENOSPC: "the disk is full: make room or choose another disk",
+    errno.EDQUOT: "the disk quota is used up: make room or choose another disk",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "the folder may not be written to: change its permissions or choose another",
+    errno.EPERM: "the folder may not be written to: change its permissions or choose another",
+    errno.ENOENT: "the folder does not exist: create it first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another path",
+    errno.EISDIR: "it is a folder: give the name of a file",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+}
+
+
+class NotWrittenError(OSError):
+    """A file could not be written; what stood there before is untouched."""
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write content to path so that at any moment, killed or not, path holds the old file or the new one, whole.
+
+    A temporary file with a name of its own in the same folder is written, flushed to the disk (fsync) and renamed; the folder
+    is flushed too. An existing file's mode bits stay; a symbolic link stays and its target is replaced. Raises NotWrittenError.
+    """
+    target = _target(path)
+    try:
+        temporary = _temporary_beside(target, content)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            _discard(temporary)
+            raise
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work."""
+    target = _target(path)
+    try:
+        _discard(_temporary_beside(target, b""))
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    if "\0" in os.fspath(path):
+        raise NotWrittenError(errno.EINVAL, f"cannot write {os.fspath(path)!r}: the name holds a NUL character: choose another")
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise _not_written(path, OSError(errno.EISDIR, "it is a folder"))
+    return target
+
+
+def _temporary_beside(target: Path, content: bytes) -> Path:
+    """A finished temporary file in target's folder, with target's mode bits where target exists."""
+    temporary = target.parent / f".netbp-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+    except BaseException:  # also KeyboardInterrupt: leave no litter
+        _discard(temporary)
+        raise
+    return temporary
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _discard(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink()
+
+
+def _not_written(path: str | os.PathLike[str], error: OSError) -> NotWrittenError:
+    reason = REMEDIES.get(error.errno or 0, error.strerror or str(error))
+    return NotWrittenError(error.errno, f"cannot write {os.fspath(path)}: {reason}; what stood there before is untouched")
