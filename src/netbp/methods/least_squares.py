@@ -25,8 +25,8 @@ class LevenbergMarquardt:
     residual: "components", the N n_L entries of y - a, or "norms", the N norms ||y_i - a_i||_2 that the paper's code hands to
     lsqnonlin. iterations, evaluations: the most of them; None allows 200 evaluations per parameter (4,600 for 23).
     damping: the first mu, times `increase` after a failure and `decrease` after a success, unless a failure came just before.
-    The tolerances stop it as `netbp.engines.REASONS` says. The defaults are MATLAB's. With record=None the cost is recorded after every iteration.
-    Raises ValueError for settings out of range, and for a problem whose cost is not a sum of squares.
+    The tolerances stop it as `netbp.engines.REASONS` says. The defaults are MATLAB's. With record=None the cost is recorded
+    after every iteration. Raises ValueError for settings out of range, and for a problem whose cost is not a sum of squares.
     """
 
     residual: Literal["components", "norms"] = "components"

@@ -1,0 +1,67 @@
+"""Schedules: a number, one value per step, or a function of the step's number t = 1, 2, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Schedule = float | Sequence[float] | NDArray[Any] | Callable[[int], float]
+
+
+def settled(given: Any, what: str, whole: bool = False) -> Any:
+    """The schedule as a number, a tuple or a function, checked. Raises ValueError for values that no step can use."""
+    if callable(given):
+        return given
+    if isinstance(given, str | bytes | bool):
+        raise ValueError(f"the {what} must be a number, an array or a function of the step, but it is {given!r}")
+    try:
+        values = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"the {what} must be a number, an array or a function of the step, but it is {given!r}") from None
+    if values.ndim > 1 or values.size == 0:
+        raise ValueError(f"the {what} must be one number, or one per step, but it has shape {values.shape}")
+    _check(np.atleast_1d(values), 0, what, whole)
+    kept = values.astype(np.int64) if whole else values
+    return kept.item() if kept.ndim == 0 else tuple(kept.tolist())
+
+
+def shortest(*schedules: Any) -> int | None:
+    """The number of steps that the schedules have values for, or None when they have one for every step."""
+    return min((len(schedule) for schedule in schedules if isinstance(schedule, tuple)), default=None)
+
+
+def too_few(limit: int | None, steps: int) -> str | None:
+    """Why `steps` steps cannot be taken with values for `limit`, or None."""
+    if limit is None or steps <= limit:
+        return None
+    return f"the rates or batch sizes have values for {limit} steps, but {steps} steps are asked for: give one value per step"
+
+
+def values_at(schedule: Any, t: int, steps: int, what: str, whole: bool = False) -> NDArray[Any]:
+    """The values for the steps t + 1, ..., t + steps, (steps,). Raises ValueError when there are too few, or unusable ones."""
+    kind = np.int64 if whole else np.float64
+    if isinstance(schedule, tuple):
+        if t + steps > len(schedule):
+            raise ValueError(
+                f"the {what} has values for {len(schedule)} steps, but step {t + steps} is asked for: give one per step"
+            )
+        return np.asarray(schedule[t : t + steps], dtype=kind)
+    if not callable(schedule):
+        return np.full(steps, schedule, dtype=kind)
+    values = np.array([schedule(step) for step in range(t + 1, t + steps + 1)], dtype=float)
+    _check(values, t, f"{what} function's value", whole)
+    return values.astype(kind)
+
+
+def _check(values: NDArray[Any], t: int, what: str, whole: bool) -> None:
+    bad = ~np.isfinite(values) | (values < (1 if whole else 0))
+    if whole:
+        bad |= values != np.floor(values)
+    if bad.any():
+        first = int(bad.argmax())
+        place = f" for step {t + first + 1}" if len(values) > 1 or t else ""
+        needed = "a whole number of at least 1" if whole else "a finite number of at least 0"
+        raise ValueError(f"the {what}{place} is {values[first]}: it must be {needed}")

@@ -1,0 +1,195 @@
+"""The stochastic gradient method, (15)-(17), and steepest descent, (12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from netbp.engines import Choices, Memory, Update
+from netbp.methods import Chunk, Session, recorded
+from netbp.methods.sampling import Batches, Epochs, Everything, Replacement, epoch_means, too_large
+from netbp.methods.schedules import settled, shortest, too_few, values_at
+from netbp.methods.streams import state_of
+from netbp.rules import Rule, constants_of, sgd
+from netbp.types import Array, State, Vector
+
+if TYPE_CHECKING:
+    from netbp.problem import Problem
+
+PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
+
+# Points drawn for one call of the engine: few enough to stay in the cache for ensembles, which are fast per point.
+DRAWN, DRAWN_PER_ENSEMBLE = 2**21, 2**17
+
+
+@dataclass(frozen=True)
+class StochasticGradient:
+    """p moves against the gradient at a few points chosen at random, (15)-(17).
+
+    rule: how the gradient moves p (netbp.rules, or your own function); constants: its constants by name. rate: eta, a number, one
+    number per step, or a function of the step's number t = 1, 2, ...; at 0 the rule sees eta = 0, and p stays where it is. batch:
+    points per step m of (17), likewise a number, one per step or a function. sampling: "replacement", where a batch may be
+    larger than the data, or "epochs", where the last batch of an epoch may be shorter. weight_decay: c adds c p to the
+    gradient, for all of p, or (weights, biases), each a number or one per layer. multipliers: eta's multipliers, likewise.
+
+    Costs: with record=None, replacement records none, and epochs record the mean over the epoch's batches while p moves,
+    each weighted by its points. Raises ValueError for a rate that is negative or not finite, and for settings that do not fit.
+    """
+
+    rule: Rule = sgd
+    rate: Any = 0.05
+    batch: Any = 1
+    sampling: Literal["replacement", "epochs"] = "replacement"
+    constants: Mapping[str, float] = field(default_factory=dict)
+    weight_decay: PerLayer = 0.0
+    multipliers: PerLayer | None = None
+
+    def __post_init__(self) -> None:
+        constants_of(self.rule, self.constants)
+        object.__setattr__(self, "rate", settled(self.rate, "rate"))
+        object.__setattr__(self, "batch", settled(self.batch, "batch size", whole=True))
+        if self.sampling not in ("replacement", "epochs"):
+            raise ValueError(f'sampling must be "replacement" or "epochs", but it is {self.sampling!r}')
+
+    @property
+    def limit(self) -> int | None:
+        """The length of the rates or batch sizes, if they are arrays."""
+        return shortest(self.rate, self.batch)
+
+    def refusal(self, steps: int) -> str | None:
+        """That there are fewer rates or batch sizes than steps."""
+        return too_few(self.limit, steps)
+
+    def session(self, problem: Problem, state: State, rng: Any, record: int | None) -> Session:
+        """See `netbp.methods.Method`. Raises ValueError when a batch without replacement is larger than the data."""
+        N, sampling = problem.N, Replacement(problem.N, self.batch, rng)
+        if self.sampling == "replacement":
+            return StochasticSession(self, problem, state, rng, record or 0, sampling)
+        largest = self.batch if isinstance(self.batch, int) else max(self.batch) if isinstance(self.batch, tuple) else 1
+        if largest > N:
+            raise ValueError(too_large(largest, N))
+        return StochasticSession(self, problem, state, rng, record, Epochs(N, self.batch, rng, state.memory))
+
+
+@dataclass(frozen=True)
+class SteepestDescent:
+    """p -> p - eta grad Cost(p), (12).
+
+    rate: eta, a number, one number per step, or a function of the step's number t = 1, 2, ... rule, constants, weight_decay,
+    multipliers: as in StochasticGradient. With record=None the cost is recorded after every step.
+    """
+
+    rate: Any = 0.05
+    rule: Rule = sgd
+    constants: Mapping[str, float] = field(default_factory=dict)
+    weight_decay: PerLayer = 0.0
+    multipliers: PerLayer | None = None
+
+    def __post_init__(self) -> None:
+        constants_of(self.rule, self.constants)
+        object.__setattr__(self, "rate", settled(self.rate, "rate"))
+
+    @property
+    def limit(self) -> int | None:
+        """The length of the rates, if they are an array."""
+        return shortest(self.rate)
+
+    def refusal(self, steps: int) -> str | None:
+        """That there are fewer rates than steps."""
+        return too_few(self.limit, steps)
+
+    def session(self, problem: Problem, state: State, rng: Any, record: int | None) -> Session:
+        """See `netbp.methods.Method`."""
+        return StochasticSession(self, problem, state, rng, 1 if record is None else record, Everything())
+
+
+class StochasticSession:
+    """The choices of a sampling, handed to the engine's `advance` piece by piece; record None is the mean over epochs."""
+
+    def __init__(
+        self,
+        method: StochasticGradient | SteepestDescent,
+        problem: Problem,
+        state: State,
+        rng: Any,
+        record: int | None,
+        sampling: Everything | Replacement | Epochs,
+    ) -> None:
+        self.method, self.bound, self.rng, self.record, self.sampling = method, problem.bound, rng, record, sampling
+        self.N, self.p, self.step = problem.N, state.p, state.step
+        self.update = _update(method, problem)
+        self.memory = Memory(_remembered(state, "u"), _remembered(state, "v"))
+        carry = np.zeros(state.p.shape[:-1])
+        self.carry: Array = np.asarray(state.memory.get("epoch_cost", carry), dtype=float)
+        width = max(1, state.p.size // state.p.shape[-1])
+        self.drawn = max(1, (DRAWN if state.p.ndim == 1 else DRAWN_PER_ENSEMBLE) // width)
+
+    def advance(self, steps: int, to_record: bool = False) -> Chunk:
+        """Take the steps in pieces whose drawn points fit into the cache."""
+        if to_record:
+            left = self.sampling.epoch_left(self.step)
+            steps = min(steps, left if self.record is None else self.record - self.step % self.record if self.record else steps)
+        numbers, costs, taken = [], [], 0
+        while taken < steps:
+            piece = min(steps - taken, self._piece())
+            at, values = self._take(piece)
+            numbers.append(at)
+            costs.append(values)
+            taken += piece
+        return Chunk(self._state(), np.concatenate(numbers), np.concatenate(costs))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _piece(self) -> int:
+        largest = getattr(self.sampling, "batch", 1)
+        return max(1, self.drawn // (largest if isinstance(largest, int) else max(1, min(self.N, self.drawn))))
+
+    def _take(self, steps: int) -> tuple[Array, Array]:
+        t, means = self.step, self.record is None
+        rates = values_at(self.method.rate, t, steps, "rate")
+        batches: Batches = self.sampling.choose(t, steps)
+        choices = Choices(batches.indices, batches.offsets, rates)
+        with np.errstate(all="ignore"):  # what overflows is found and told by whoever drives the session
+            out = self.bound.advance(self.p, self.memory, t, choices, self.update, self.record or 0, means)
+        self.p, self.memory, self.step = out.p, out.memory, t + steps
+        if not means:
+            return recorded(t, steps, self.record or 0), out.costs
+        values, self.carry = epoch_means(out.batch_costs, batches, self.carry, self.N)
+        return t + batches.ends, values
+
+    def _state(self) -> State:
+        memory = {"u": self.memory.u, "v": self.memory.v, **self.sampling.memory()}
+        if self.record is None:
+            memory["epoch_cost"] = self.carry
+        return State(self.p, self.step, memory, state_of(self.rng))
+
+
+def _update(method: StochasticGradient | SteepestDescent, problem: Problem) -> Update:
+    constants = constants_of(method.rule, method.constants)
+    decay = _spread(method.weight_decay, problem, "weight_decay")
+    multiplier = None if method.multipliers is None else _spread(method.multipliers, problem, "multipliers")
+    return Update(method.rule, constants, multiplier, decay if decay.any() else None)
+
+
+def _spread(given: PerLayer, problem: Problem, what: str) -> Vector:
+    """(s,) from a number, or from a pair (weights, biases)."""
+    pair = given if isinstance(given, tuple | list) else (given, given)
+    if len(pair) != 2:
+        raise ValueError(f"{what} must be a number or a pair (weights, biases), but it has {len(pair)} entries")
+    values = problem.network.spread(*pair)
+    if not (np.isfinite(values).all() and values.min() >= 0.0):
+        raise ValueError(f"{what} must be finite numbers of at least 0, but it is {given!r}")
+    return values
+
+
+def _remembered(state: State, name: str) -> Array:
+    memory = state.memory.get(name)
+    if memory is None:
+        return np.zeros_like(state.p)
+    if np.shape(memory) != state.p.shape:
+        raise ValueError(f"the memory {name} has shape {np.shape(memory)}, but p has {state.p.shape}: they must agree")
+    return np.asarray(memory)
