@@ -1,0 +1,132 @@
+"""Run: the record of a run, which is one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netbp.files import write_atomically
+from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED
+from netbp.provenance import plain
+from netbp.runfile import RunFileError, pack, read
+from netbp.streaming import Series
+from netbp.types import Array, State
+
+INTERRUPTED = "interrupted"
+STATUSES = (FINISHED, CONVERGED, STOPPED, INTERRUPTED, DIVERGED)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The record of a run.
+
+    state: where it stands. initial_cost, final_cost: Cost (9) at the start and at the end, a float or (M,). series: every
+    recorded curve by name ("cost", "held_out"). best: the state with the lowest held-out cost, or None. status: "finished",
+    "converged", "stopped", "interrupted" or "diverged"; message: why it stopped, in words. result: plain numbers about the
+    method's work (iterations, evaluations, gradient_norm). settings, provenance: what was run, and with what, when and where.
+    arrays: further arrays kept with the run.
+    """
+
+    state: State
+    initial_cost: Any
+    final_cost: Any
+    series: Mapping[str, Series] = field(default_factory=dict)
+    best: State | None = None
+    status: str = FINISHED
+    message: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def p(self) -> Array:
+        """The parameters, (s,) or (M, s)."""
+        return self.state.p
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.state.step
+
+    @property
+    def costs(self) -> Array:
+        """The recorded costs (9), (n,) or (n, M); empty when none were recorded."""
+        return self.series["cost"].values if "cost" in self.series else np.empty((0, *self.p.shape[:-1]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the run to one file, atomically, without pickle. Raises NotWrittenError; what stood there is then untouched."""
+        header = {
+            "step": self.step,
+            "stream": self.state.stream,
+            "best": None if self.best is None else {"step": self.best.step, "stream": self.best.stream},
+            "status": self.status,
+            "message": self.message,
+            **{name: plain(getattr(self, name)) for name in ("result", "settings", "provenance")},
+        }
+        arrays = {"initial_cost": np.asarray(self.initial_cost), "final_cost": np.asarray(self.final_cost)}
+        arrays |= _state_arrays("", self.state) | ({} if self.best is None else _state_arrays("best.", self.best))
+        for name, curve in self.series.items():
+            arrays |= {f"series.{name}.steps": curve.steps, f"series.{name}.values": curve.values}
+        arrays |= {f"arrays.{name}": np.asarray(array) for name, array in self.arrays.items()}
+        write_atomically(path, pack(header, arrays))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Run:
+        """The run in a file. Raises RunFileError, with one line, when it is damaged or no run, FileNotFoundError if missing."""
+        header, arrays = read(path)
+        try:
+            return _run_from(header, arrays)
+        except RunFileError as error:
+            raise RunFileError(f"{os.fspath(path)} {error}") from None
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise RunFileError(f"{os.fspath(path)} is not a run of netbp: {type(error).__name__}, {error}") from None
+
+    def __repr__(self) -> str:
+        cost = f"{np.min(self.final_cost):.6g}" + ("" if self.p.ndim == 1 else f" at best, {len(self.p)} networks")
+        return f"Run({self.status} after {self.step:,} steps, cost {cost}: {self.message})"
+
+
+def _state_arrays(prefix: str, state: State) -> dict[str, Array]:
+    return {f"{prefix}p": state.p, **{f"{prefix}memory.{name}": np.asarray(array) for name, array in state.memory.items()}}
+
+
+def _run_from(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Run:
+    best = header["best"]
+    names = dict.fromkeys(name.split(".")[1] for name in arrays if name.startswith("series."))
+    series = {name: Series(arrays[f"series.{name}.steps"], arrays[f"series.{name}.values"]) for name in names}
+    for name, curve in series.items():
+        if curve.steps.ndim != 1 or len(curve.steps) != len(curve.values):
+            raise RunFileError(f"has {len(curve.steps)} steps but {len(curve.values)} values of the curve {name}")
+    if header["status"] not in STATUSES:
+        raise RunFileError(f"has the unknown status {header['status']!r}")
+    costs = [arrays[name] for name in ("initial_cost", "final_cost")]
+    initial, final = (float(cost) if cost.ndim == 0 else cost for cost in costs)
+    return Run(
+        _state("", arrays, header),
+        initial,
+        final,
+        series=series,
+        best=None if best is None else _state("best.", arrays, best),
+        arrays={name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("arrays.")},
+        status=header["status"],
+        message=header["message"],
+        result=header["result"],
+        settings=header["settings"],
+        provenance=header["provenance"],
+    )
+
+
+def _state(prefix: str, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> State:
+    p, step = arrays[f"{prefix}p"], header["step"]
+    if p.dtype.kind != "f" or p.ndim not in (1, 2) or not np.isfinite(p).all():
+        raise RunFileError(f"has parameters of shape {p.shape} that are not all finite numbers")
+    if not isinstance(step, int) or step < 0:
+        raise RunFileError(f"has the step {step!r}, which is no number of steps")
+    begin = f"{prefix}memory."
+    memory = {name.removeprefix(begin): array for name, array in arrays.items() if name.startswith(begin)}
+    return State(p, step, memory, header["stream"])

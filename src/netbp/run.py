@@ -1,0 +1,182 @@
+"""`train(problem, method) -> run`: the shortest consumer of a stream of snapshots."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from netbp.files import NotWrittenError, check_writable
+from netbp.interrupts import Interrupts
+from netbp.methods import DIVERGED, FINISHED, STOPPED, Method
+from netbp.problem import Problem
+from netbp.provenance import difference, plain, problem_settings, provenance
+from netbp.record import INTERRUPTED, Run
+from netbp.saturation import saturation
+from netbp.streaming import Series, Snapshot, checked_record, costs_of, count_of, joined, opened, snapshots, stream
+from netbp.types import Array
+
+__all__ = ["INTERRUPTED", "Run", "Series", "Snapshot", "stream", "train"]
+
+SAVE_EVERY, PROGRESS_EVERY = 2.0, 0.25  # seconds
+
+
+def train(
+    problem: Problem,
+    method: Method,
+    steps: int | None = None,
+    start: ArrayLike | None = None,
+    rng: Any = 0,
+    record: int | None = None,
+    until: Callable[[Snapshot], str | bool | None] | None = None,
+    save: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | Run | None = None,
+    settings: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, Array] | None = None,
+    progress: Callable[[int, int, Any], None] | None = None,
+) -> Run:
+    """Train: take `steps` steps of the method from the start.
+
+    steps: counted from the very beginning, also for a run that goes on; 0 gives the start itself; None, what the method
+    allows. start: (s,), or (M, s) for M networks at once; None draws it first from the stream. rng: a seed, a
+    numpy.random.Generator, a MatlabRandom, or for M networks a list of M or a seed. record: Cost after every step that is a
+    multiple of it; 0 records nothing; None is the method's own choice. until: a function of the snapshot at each recorded
+    step; a true answer, best in words, ends the run. save: a file that is written every few seconds and at the end. resume: a
+    file or a Run to go on from, bit for bit. settings, arrays: what to keep with the run. progress: called with step, steps and
+    the last cost a few times a second. Ctrl-C and SIGTERM end the run with status "interrupted", saved.
+
+    Raises ValueError for settings that make no sense, and NotWrittenError when `save` cannot be written, before any work.
+    """
+    total, record = count_of(method, steps), checked_record(record)
+    before = Run.load(resume) if isinstance(resume, str | os.PathLike) else resume
+    described = plain({"problem": problem_settings(problem), "method": method, "record": record, "rng": rng})
+    state, generator = opened(problem, start, rng, None if before is None else before.state)
+    if save is not None:
+        check_writable(save)
+    if before is None:
+        cost = costs_of(problem.bound, state.p)
+        if not np.isfinite(cost).all():
+            raise ValueError(f"the cost at the start is {cost}: choose a smaller start")
+        now = provenance(described["problem"]["engine"])
+        before = Run(state, cost, cost, settings=plain(settings or {}) | described, provenance=now, arrays=dict(arrays or {}))
+    else:
+        before = replace(_matching(before, described, total, resume), state=state)
+    if until is not None and hasattr(until, "remember"):
+        until.remember(before.series)
+    steady = snapshots(problem, method, state, generator, total, None, record, pause=until is not None)
+    return _Training(problem, before, total, until, save, progress).consume(steady)
+
+
+class _Training:
+    """The consumer of snapshots: collects the curves, saves, and notices what ends the run."""
+
+    def __init__(self, problem: Problem, before: Run, steps: int, until: Any, save: Any, progress: Any) -> None:
+        self.problem, self.before, self.steps = problem, before, steps
+        self.until, self.path, self.progress = until, save, progress
+        self.begun = self.saved = self.told = time.monotonic()
+        self.pause = SAVE_EVERY
+        self.snapshot = Snapshot(before.state, facts=before.result)
+        self.parts: list[dict[str, Series]] = [dict(before.series)]
+        self.best, self.lowest = before.best, np.inf
+        if "held_out" in before.series:
+            self.lowest = np.min(before.series["held_out"].values)
+
+    def consume(self, steady: Any) -> Run:
+        """Every snapshot in turn, until the run ends in one way or another; the run is saved if it is to be."""
+        status, message = FINISHED, ""
+        with Interrupts() as interrupts:
+            try:
+                for snapshot in steady:
+                    self._take(snapshot)
+                    if snapshot.reason is not None:
+                        status, message = snapshot.status, snapshot.reason
+                        break
+                    stop = self.until(snapshot) if self.until is not None and snapshot.series else None
+                    if stop:
+                        status = STOPPED
+                        message = f"{stop if isinstance(stop, str) else 'until said so'} (step {snapshot.step})"
+                        break
+                    if interrupts.received and snapshot.step < self.steps:
+                        status = INTERRUPTED
+                        break
+                    self._now_and_then()
+            except KeyboardInterrupt:  # a second Ctrl-C, or one where the first is someone else's to handle
+                status = INTERRUPTED
+            finally:
+                steady.close()
+            return self._ended(status, message, interrupts.received or "Ctrl-C")
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        if snapshot.series:
+            self.parts.append(dict(snapshot.series))
+        if "held_out" in snapshot.series and snapshot.state.p.ndim == 1 and snapshot.held_out < self.lowest:
+            self.best, self.lowest = snapshot.state, snapshot.held_out
+
+    def _now_and_then(self) -> None:
+        now = time.monotonic()
+        if self.progress is not None and now - self.told >= PROGRESS_EVERY:
+            self.told = now
+            self.progress(self.snapshot.step, self.steps, self.snapshot.cost)
+        if self.path is not None and now - self.saved >= self.pause:
+            unfinished = f"it was under way at step {self.snapshot.step} of {self.steps}: go on with resume="
+            with contextlib.suppress(NotWrittenError):  # a disk may be full for a while: the next time, or the end, will tell
+                self._run(INTERRUPTED, unfinished).save(self.path)
+            self.saved = time.monotonic()
+            self.pause = max(SAVE_EVERY, 20.0 * (self.saved - now))  # saving takes at most a twentieth of the time
+
+    def _run(self, status: str, message: str) -> Run:
+        self.parts = [joined(self.parts)]
+        seconds = self.before.provenance["seconds"] + time.monotonic() - self.begun
+        return replace(
+            self.before,
+            state=self.snapshot.state,
+            final_cost=costs_of(self.problem.bound, self.snapshot.state.p),
+            series=self.parts[0],
+            best=self.best,
+            status=status,
+            message=message,
+            result=plain(self.snapshot.facts),
+            provenance={**self.before.provenance, "seconds": round(seconds, 3)},
+        )
+
+    def _ended(self, status: str, message: str, received: str) -> Run:
+        step = self.snapshot.step
+        if status == INTERRUPTED:
+            message = f"{received} after step {step:,} of {self.steps:,}"
+            message += "; it was not saved" if self.path is None else f"; saved: go on with resume={os.fspath(self.path)!r}"
+        elif not message:
+            message = f"it took all {step:,} steps"
+            if stuck := saturation(self.problem, self.snapshot.state.p):
+                message = f"{message}, but {stuck}"
+        run = self._run(status, message)
+        if not np.isfinite(run.final_cost).all() and status != DIVERGED:
+            run = replace(run, status=DIVERGED, message=f"{message}, but the cost at the end is not finite: try a smaller rate")
+        if self.progress is not None:
+            self.progress(step, self.steps, self.snapshot.cost)
+        if self.path is not None:
+            try:
+                run.save(self.path)
+            except NotWrittenError as error:
+                error.run = run  # type: ignore[attr-defined]  # so that nothing computed is lost to the caller
+                raise
+        return run
+
+
+def _matching(before: Run, described: Mapping[str, Any], total: int, resume: Any) -> Run:
+    """The run to go on from. Raises ValueError when it is a run of another network, cost, data or method."""
+    where = os.fspath(resume) if isinstance(resume, str | os.PathLike) else "the run given"
+    for part in ("problem", "method", "record"):
+        told = difference(before.settings.get(part), described[part], part)
+        if told:
+            kind = "a run of another network" if told.startswith("its problem.network") else "another run"
+            raise ValueError(f"{where} is {kind}: {told}; resume with the same settings, or begin anew with start=run.p")
+    if before.step > total:
+        raise ValueError(f"{where} has done {before.step:,} steps already, but steps is {total:,}: it counts from the beginning")
+    return before
