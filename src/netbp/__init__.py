@@ -18,6 +18,9 @@ from netbp.costs import Cost as Cost
 from netbp.costs import quadratic as quadratic
 from netbp.costs import softmax_log_loss as softmax_log_loss
 from netbp.matlab import MatlabRandom as MatlabRandom
+from netbp.methods.least_squares import LevenbergMarquardt as LevenbergMarquardt
+from netbp.methods.stochastic import SteepestDescent as SteepestDescent
+from netbp.methods.stochastic import StochasticGradient as StochasticGradient
 from netbp.network import Network as Network
 from netbp.network import glorot as glorot
 from netbp.network import he as he
@@ -28,6 +31,13 @@ from netbp.rules import momentum as momentum
 from netbp.rules import nesterov as nesterov
 from netbp.rules import rmsprop as rmsprop
 from netbp.rules import sgd as sgd
+from netbp.run import Run as Run
+from netbp.run import Series as Series
+from netbp.run import Snapshot as Snapshot
+from netbp.run import stream as stream
+from netbp.run import train as train
+from netbp.runfile import RunFileError as RunFileError
+from netbp.stopping import no_improvement as no_improvement
 from netbp.types import Data as Data
 from netbp.types import State as State
 
