@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
-from netbp.engines.compiled import derivatives, small, wide
+from netbp.engines.compiled import derivatives, small, wide, wide_advance
 from netbp.engines.compiled.codes import activation_codes, cost_code
 from netbp.engines.compiled.plan import Prepared, plain, prepare
 from netbp.engines.explanation import Explanation
@@ -84,7 +84,7 @@ class BoundCompiled:
         batch_costs: bool = False,
     ) -> Advanced:
         """In machine code from the first step to the last."""
-        advance = small.advance if small.accepts(self.sizes) else wide.advance
+        advance = small.advance if small.accepts(self.sizes) else wide_advance.advance
         return advance(self, p, memory, t, choices, update, record, batch_costs)
 
     def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:

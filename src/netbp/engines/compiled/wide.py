@@ -116,10 +116,20 @@ def squared_weights(p: Vector, plan: Indices) -> float:
 
 @quick
 def mean_cost(
-    p: Vector, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, cost: int, penalty: float, z: Vector, a: Vector
+    p: Vector,
+    x: Matrix,
+    y: Matrix,
+    shares: Vector,
+    plan: Indices,
+    own: Any,
+    cost: int,
+    penalty: float,
+    block: int,
+    z: Vector,
+    a: Vector,
 ) -> float:
     """Cost(p) over the given points, block by block; z and a hold one block."""
-    N, block, total = x.shape[0], z.size // nodes(plan), 0.0
+    N, total = x.shape[0], 0.0
     for first in range(0, N, block):
         last = min(first + block, N)
         forward_block(p, x[first:last], plan, own, z, a)
@@ -139,13 +149,14 @@ def mean_gradient(
     own: Any,
     cost: int,
     penalty: float,
+    block: int,
     z: Vector,
     a: Vector,
     d: Vector,
     g: Vector,
 ) -> float:
     """Cost(p) over the given points, and its gradient into g; z, a and d hold one block."""
-    N, block, total = x.shape[0], z.size // nodes(plan), 0.0
+    N, total = x.shape[0], 0.0
     top = plan.shape[0] - 1
     g[:] = 0.0
     for first in range(0, N, block):
@@ -205,7 +216,7 @@ def value_kernel() -> Function:
     ) -> float:
         block = min(block, x.shape[0]) if sources else 1
         z, a = np.empty(block * nodes(plan)), np.empty(block * nodes(plan))
-        return mean_cost(p, x, y, shares, plan, own, cost, penalty, z, a)
+        return mean_cost(p, x, y, shares, plan, own, cost, penalty, block, z, a)
 
     return kernel
 
@@ -219,8 +230,9 @@ def gradient_kernel() -> Function:
     def kernel(
         p: Vector, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, block: int, cost: int, penalty: float
     ) -> tuple[float, Vector]:
-        size = (min(block, x.shape[0]) if sources else 1) * nodes(plan)
+        block = min(block, x.shape[0]) if sources else 1
+        size = block * nodes(plan)
         z, a, d, g = np.empty(size), np.empty(size), np.empty(size), np.empty(p.size)
-        return mean_gradient(p, x, y, shares, plan, own, cost, penalty, z, a, d, g), g
+        return mean_gradient(p, x, y, shares, plan, own, cost, penalty, block, z, a, d, g), g
 
     return kernel
