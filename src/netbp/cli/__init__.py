@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What is still buffered would fail once more at exit: let it go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except SystemExit:  # what rich makes of a closed pipe
+        return PIPE_CLOSED
     except KeyboardInterrupt:
         print("netbp: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -86,6 +86,7 @@ def paper(*, out: Annotated[Path, Parameter(help="the folder to write")] = Path(
 
 def check(
     run: Annotated[Path | None, Parameter(help="a saved run; without one, a network at a random start")] = None,
+    /,
     *,
     network: Annotated[str, Parameter(help="the network's widths")] = "2-2-3-2",
     activation: Annotated[str, Parameter(help="the activation of its layers")] = "sigmoid",
@@ -104,6 +105,7 @@ def check(
 def predict(
     run: Annotated[Path, Parameter(help="a run saved by `netbp fit`")],
     table: Annotated[Path, Parameter(help="a CSV or .mat file with the same columns; the target's may be there or not")],
+    /,
     *,
     out: Annotated[Path | None, Parameter(help="the CSV file to write; without it, the table goes to the terminal")] = None,
 ) -> int:
@@ -116,14 +118,14 @@ def predict(
     return write_predictions(run, table, out)
 
 
-def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")] = Path("runs")) -> int:
+def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")] = Path("runs"), /) -> int:
     """List the figures, experiments and methods there are, and the runs that are saved."""
     from netbp.cli.inspection import list_all
 
     return list_all(folder)
 
 
-def describe(what: Annotated[str, Parameter(help="a saved run, or a network's widths such as 2-8-8-2")]) -> int:
+def describe(what: Annotated[str, Parameter(help="a saved run, or a network's widths such as 2-8-8-2")], /) -> int:
     """Say what is in a saved run, or how the parameters of a network are laid out.
 
     Example: `netbp describe 2-2-3-2`
@@ -135,6 +137,7 @@ def describe(what: Annotated[str, Parameter(help="a saved run, or a network's wi
 
 def explain(
     run: Annotated[Path, Parameter(help="a saved run")],
+    /,
     *,
     point: Annotated[int, Parameter(help="which training point, counted from 1")] = 1,
 ) -> int:
@@ -150,6 +153,7 @@ def explain(
 def export(
     run: Annotated[Path, Parameter(help="a saved run")],
     out: Annotated[Path, Parameter(help="the .mat file to write")],
+    /,
 ) -> int:
     """Write a run's parameters and costs as a MATLAB .mat file: W2, b2, ..., p, savecost.
 

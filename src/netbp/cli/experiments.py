@@ -32,8 +32,7 @@ def figure_command(number: int, experiment: Any) -> Callable[..., Any]:
     if hasattr(experiment, "problem"):
         own.append(flag("from_", Path | None, None, "draw a saved run instead of computing", name="--from"))
         own.append(flag("save", Path | None, None, "save the run in this file, too"))
-    doc = f"{TITLES.get(number, type(experiment).__doc__)}.\n\nExample: `netbp figure {number} --out figure{number}.pdf`"
-    return with_flags(draw, [*flags(experiment), *own], doc)
+    return with_flags(draw, [*flags(experiment), *own], f"{TITLES.get(number, type(experiment).__doc__)}.")
 
 
 def draw_figure(number: int, experiment: Any, settings: dict[str, Any], out: Path, saved: Path | None, save: Path | None) -> int:
@@ -106,10 +105,8 @@ def tell(run: Run, name: str, path: Path | None) -> int:
         print(f"netbp: {name} diverged: {run.message}{where}", file=sys.stderr)
         return FAILED
     seconds = run.provenance.get("seconds", 0.0)
-    costs = f"cost {run.initial_cost:.6g} -> {run.final_cost:.6g}"
-    print(f"{name}: {costs} in {run.step:,} steps, {seconds:.2f} s, {run.provenance.get('engine', '?')} engine{where}")
-    if run.message:
-        print(f"{name}: {run.status}: {run.message}")
+    print(f"{name} {run.status}: {run.message}")
+    print(f"cost {run.initial_cost:.6g} -> {run.final_cost:.6g} in {seconds:.2f} s on the {run.provenance['engine']} engine{where}")
     return 0
 
 

@@ -38,7 +38,7 @@ def refusal(error: Exception) -> str | None:
     """
     text = " ".join(str(error).split())
     if isinstance(error, CycloptsError):
-        return f"{text.rstrip('.')}: see {_help(error)}"
+        return f"{text if text.endswith('...') else text.removesuffix('.')}: see {_help(error)}"
     if isinstance(error, OSError):
         names = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
         return f"{names}: {error.strerror}" if names else error.strerror or text or type(error).__name__

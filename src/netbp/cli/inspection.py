@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from netbp.data.points import ten_points
 from netbp.experiments import EXPERIMENTS, FIGURES, TITLES, from_settings
 from netbp.experiments.prediction import best_of, network_of_run
 from netbp.experiments.settings import cost_of, network_of, rebuilt
-from netbp.experiments.table import Fit
+from netbp.experiments.table import Fit, MethodName
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.run import Run
@@ -27,9 +29,9 @@ def list_all(folder: Path) -> int:
         print(f"  {number}  {TITLES.get(number, '')}")
     print("\nExperiments: netbp run NAME")
     for name, cls in EXPERIMENTS.items():
-        print(f"  {name:<14} {_first_line(cls)}")
+        print(_wrapped(f"  {name:<14}", _first_line(cls)))
     print("\nMethods: netbp fit ... --method NAME")
-    print("  " + ", ".join(Fit.__annotations__ and _methods()))
+    print(_wrapped(" ", ", ".join(get_args(MethodName))))
     runs = sorted(folder.glob("*.npz")) if folder.is_dir() else []
     print(f"\nSaved runs in {folder}/:" + ("" if runs else " none"))
     for path in runs:
@@ -114,12 +116,9 @@ def problem_of(run: Run) -> Problem:
     return problem
 
 
-def _methods() -> tuple[str, ...]:
-    from typing import get_args
-
-    from netbp.experiments.table import MethodName
-
-    return get_args(MethodName)
+def _wrapped(begin: str, text: str) -> str:
+    width = min(max(shutil.get_terminal_size().columns, 60), 120)
+    return textwrap.fill(text, width, initial_indent=f"{begin} ", subsequent_indent=" " * (len(begin) + 1))
 
 
 def _first_line(cls: type) -> str:

@@ -40,7 +40,7 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
         FOLDER.mkdir(exist_ok=True)
     if not path.exists():
         if resume:
-            raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it")
+            raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it, or name one with --save")
         return path
     before = Run.load(path).settings
     now = settings_of(experiment)

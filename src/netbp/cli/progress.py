@@ -17,6 +17,7 @@ class Bar:
     def __init__(self, title: str, unit: str = "steps") -> None:
         self.title, self.unit = title, unit
         self.started = time.monotonic()
+        self.first: tuple[int, float] | None = None
         self.bar: Any = None
         self.task: Any = None
 
@@ -25,6 +26,8 @@ class Bar:
 
     def __call__(self, step: int, steps: int, cost: Any = None) -> None:
         """Show that `step` of `steps` are done; cost: the present one, of M networks the lowest, or what comes next in words."""
+        if self.first is None:  # a run that goes on has done steps before: they do not count in the rate
+            self.first = step, time.monotonic()
         if self.bar is None:
             if time.monotonic() - self.started < PATIENCE:
                 return
@@ -32,7 +35,7 @@ class Bar:
         if isinstance(cost, str):
             words = cost
         else:
-            rate = step / max(time.monotonic() - self.started, 1e-9)
+            rate = (step - self.first[0]) / max(time.monotonic() - self.first[1], 1e-9)
             words = f"{rate:,.{0 if rate >= 10 else 1}f} {self.unit}/s"
             words += "" if cost is None else f", cost {min(cost) if hasattr(cost, '__len__') else cost:.4g}"
         self.bar.update(self.task, completed=step, total=steps, words=words)

@@ -32,7 +32,7 @@ def fit_command() -> Callable[..., Any]:
         return run_experiment(experiment, save, resume, stem, lambda run: print(summary(experiment, run)))
 
     described = Annotated[Path, Parameter(help="the table: CSV with a header row, or .mat with points x and targets y")]
-    table = inspect.Parameter("table", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=described)
+    table = inspect.Parameter("table", inspect.Parameter.POSITIONAL_ONLY, annotation=described)
     doc = f"{Fit.__doc__}\n\nExample: `netbp fit points.csv --target label --network 2-8-8-2`"
     return with_flags(fit, [table, *flags(Fit), *saving()], doc)
 
@@ -57,7 +57,7 @@ def introduction(fit: Fit) -> str:
 def summary(fit: Fit, run: Run) -> str:
     """How good the fit is, on the training part and on the held-out part."""
     problem, prepared, p = fit.problem(), fit.prepared, best_of(run)
-    lines = []
+    lines, last, what = [], None, ""
     if run.best is not None:
         lines.append(f"the parameters of step {run.best.step:,}, with the lowest held-out cost, are the ones that count")
     for name, data in (("training", problem.data), ("held-out", problem.held_out)):
@@ -67,9 +67,9 @@ def summary(fit: Fit, run: Run) -> str:
         score = score_of(prepared.columns, outputs, truth)
         cost = problem.value(p) if name == "training" else problem.held_out_value(p)
         lines.append(f"{name:>9}: cost {cost:.6g}; {score}")
-        last = score
-    if prepared.columns.classes:
-        lines += [f"confusion of the {name} rows:", last.table()]
+        last, what = score, name
+    if last is not None and prepared.columns.classes:
+        lines += [f"confusion of the {what} rows:", last.table()]
     return "\n".join(lines)
 
 

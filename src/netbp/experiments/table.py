@@ -46,7 +46,7 @@ class Fit:
         default="auto", metadata={"help": "auto: softmax log loss (32) for labels, quadratic (9) for numbers"}
     )
     method: MethodName = field(
-        default="adam", metadata={"help": "a stochastic rule or a deterministic method; lm needs --cost quadratic"}
+        default="adam", metadata={"help": "a stochastic rule, or a deterministic method; lm minimises the quadratic cost"}
     )
     rate: float = field(default=0.01, metadata={"help": "learning rate eta of the stochastic rules and of descent (12)"})
     batch: int = field(default=16, metadata={"help": "points per step of the stochastic rules, at most all"})
