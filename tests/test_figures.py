@@ -14,6 +14,7 @@ from netbp.figures import (
     count_in_category,
     draw_activation,
     draw_costs,
+    draw_decay,
     draw_network,
     draw_points,
     draw_region,
@@ -213,3 +214,18 @@ def test_saving_follows_the_ending_and_refuses_unknown_ones(tmp_path):
     with pytest.raises(ValueError, match="png, pdf, svg"):
         save(figure, tmp_path / "points.gif")
     assert [path.name for path in tmp_path.iterdir()] == ["points.PDF"]
+
+
+def test_the_decay_is_compared_with_a_linear_rate():
+    ax = axes()
+    steps = np.arange(1000, 10_001, 100)
+    values = 3.0 * steps**-2.0
+    draw_decay(ax, steps, values, [(2000, 3000, -2.0), (9000, 10_000, -2.0)])
+    computed, linear = ax.lines[:2]
+    np.testing.assert_array_equal(computed.get_ydata(), values)
+    x, y = linear.get_data()
+    at = {step: value for step, value in zip(x, y, strict=True)}
+    # Through the first window's ends; afterwards below a power of the step. exp and log round a few times.
+    assert (at[2000], at[3000]) == pytest.approx((values[10], values[20]), rel=1e-13)
+    assert (y[x > 3000] < 3.0 * x[x > 3000] ** -2.0).all()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")

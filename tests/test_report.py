@@ -82,7 +82,7 @@ def test_figures_runs_and_data_are_there(written):
 def test_the_page_is_whole_and_needs_no_network(written):
     report, folder, _ = written
     page = Page(report.page.read_text(encoding="utf-8"))
-    assert len(page.pictures) == 9
+    assert len(page.pictures) == 10
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.pictures)
     for link in page.links:
         assert link.startswith("#") or (folder / link).is_file()

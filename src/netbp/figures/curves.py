@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netbp.activations import Activation, sigmoid
-from netbp.figures.style import BLUE, INK
+from netbp.figures.style import BLUE, INK, RED
+from netbp.types import Vector
 
 if TYPE_CHECKING:
     from netbp.run import Run
@@ -61,3 +63,28 @@ def draw_costs(
     ax.set_xlim(0, max(1, int(series.steps[-1])))
     ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
+
+
+def draw_decay(ax: Any, steps: Vector, values: Vector, windows: Sequence[tuple[int, int, float]]) -> None:
+    """The cost against the step on two logarithmic axes, with what a linear rate would give: a power of the step is straight here.
+
+    windows: (first, last, slope), each with its log-log slope written on the curve; the linear rate is the first window's.
+    """
+    ax.loglog(steps, values, color=BLUE, linewidth=2.5, label="computed")
+    at = {int(step): float(value) for step, value in zip(steps, values, strict=True)}
+    (first, last, _), *_ = windows
+    rate = np.log(at[first] / at[last]) / (last - first)
+    after = steps[steps >= first]
+    ax.loglog(after, at[first] * np.exp(-rate * (after - first)), color=RED, linestyle="--", linewidth=2, label="at a linear rate")
+    for first, last, slope in windows:
+        ends = np.array([first, last])
+        ax.loglog(ends, [at[first], at[last]], color=INK, linewidth=5, solid_capstyle="butt")
+        early = first * last < steps[0] * steps[-1]  # left of the middle: the words go to the right, and the other way round
+        place, ha, up = ((first, at[first]), "left", 8) if early else ((last, at[first]), "right", 26)
+        ax.annotate(f"slope {slope:.2f}".replace("-", "−"), place, (0, up), textcoords="offset points", fontsize=13, ha=ha)
+    ax.set(xlabel="Iteration Number", ylabel="Value of cost function", xlim=(steps[0], steps[-1]), ylim=(0.3 * values[-1], None))
+    ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
+    ax.legend(loc="upper right")
+    ax.set_xticks([m * 10.0**k for k in range(10) for m in (1, 2, 5) if steps[0] <= m * 10**k <= steps[-1]])
+    ax.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+    ax.xaxis.set_minor_formatter("")

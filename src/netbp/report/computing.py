@@ -21,7 +21,7 @@ from netbp.experiments.settings import plain
 from netbp.files import NotWrittenError, write_atomically
 from netbp.methods.stochastic import StochasticGradient
 from netbp.report import evidence
-from netbp.report.results import write_csv, write_json
+from netbp.report.results import Results, write_csv, write_json
 from netbp.run import INTERRUPTED, Run, train
 
 Task = tuple[str, Callable[[], None]]
@@ -57,6 +57,7 @@ def tasks(folder: Path, starts: int) -> list[Task]:
             out.append((what, partial(evidence.many_fits, folder, n, residual, starts)))
     out.append((f"Listing 6.1 with {STREAMS} other random streams", partial(other_streams, folder)))
     out.append(("the evidence", partial(evidence.write_evidence, folder)))
+    out.append(("the decay", partial(decay_picture, folder)))
     return out
 
 
@@ -115,6 +116,20 @@ def other_streams(folder: Path) -> None:
     assert run is not None
     run.save(folder / "runs" / "other-streams.npz")
     write_csv(folder / "data" / "other-streams.csv", "stream,cost", enumerate(run.final_cost.tolist()))
+
+
+def decay_picture(folder: Path) -> None:
+    """Figure 7's costs on two logarithmic axes: figures/decay.*."""
+    from netbp.figures import draw_decay, house_style, new_figure
+
+    results = Results(folder)
+    windows = [(w["first"], w["last"], w["slope"]) for w in results.json("evidence")["decay"]["windows"]]
+    curve = results.run("figure-7").series["cost"]
+    chosen = slice(99_999, None, 1_000)  # from step 100,000 on
+    with house_style():
+        drawing, ax = new_figure()
+        draw_decay(ax, curve.steps[chosen], results.squares("figure-7", 1.0) * curve.values[chosen], windows)
+    picture(drawing, folder / "figures" / "decay")
 
 
 def machine() -> dict[str, Any]:

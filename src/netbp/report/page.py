@@ -44,11 +44,12 @@ def rendered(folder: Path) -> str:
     return environment.get_template("report.html.j2").render(
         sections=SECTIONS,
         in_section=IN_SECTION,
-        figures={int(n): entry | {"picture": embedded(folder, int(n))} for n, entry in results.json("figures").items()},
+        figures={int(n): entry | {"picture": embedded(folder, f"figure-{n}")} for n, entry in results.json("figures").items()},
         printed=[n for n in numbers if n["kind"] != "reference"],
         reference=[n for n in numbers if n["kind"] == "reference"],
         passed=sum(n["passed"] for n in numbers),
         compared=len(numbers),
+        decay=embedded(folder, "decay"),
         evidence=results.json("evidence"),
         fits=[results.json(f"fits-{points}-{kind}") for points in ("ten", "eleven") for kind in ("norms", "components")],
         machine=results.json("machine"),
@@ -61,9 +62,9 @@ def _picture(path: Path, changed: int) -> str:
     return "data:image/svg+xml;base64," + b64encode(path.read_bytes()).decode("ascii")
 
 
-def embedded(folder: Path, n: int) -> str:
-    """Figure n as a data address, so that the page needs no other file."""
-    path = folder / "figures" / f"figure-{n}.svg"
+def embedded(folder: Path, name: str) -> str:
+    """The picture figures/NAME.svg as a data address, so that the page needs no other file."""
+    path = folder / "figures" / f"{name}.svg"
     return _picture(path, path.stat().st_mtime_ns)
 
 
@@ -91,7 +92,7 @@ def count(value: int) -> str:
 
 def share(value: float) -> str:
     """61.2 %."""
-    return f"{100.0 * value:.1f} %"
+    return f"{100.0 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def seconds(value: float) -> str:
