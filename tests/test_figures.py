@@ -224,7 +224,7 @@ def test_the_decay_is_compared_with_a_linear_rate():
     computed, linear = ax.lines[:2]
     np.testing.assert_array_equal(computed.get_ydata(), values)
     x, y = linear.get_data()
-    at = {step: value for step, value in zip(x, y, strict=True)}
+    at = dict(zip(x, y, strict=True))
     # Through the first window's ends; afterwards below a power of the step. exp and log round a few times.
     assert (at[2000], at[3000]) == pytest.approx((values[10], values[20]), rel=1e-13)
     assert (y[x > 3000] < 3.0 * x[x > 3000] ** -2.0).all()
