@@ -72,7 +72,7 @@ def typeset(text: Any) -> Markup:
     """Text with 7.3e-4 written as 7.3 × 10⁻⁴, w_43^[3] with its indices and W[2] with its layer above."""
 
     def power(m: re.Match[str]) -> str:
-        factor = "" if m[1] == "1" else f"{m[1]} × "
+        factor = "" if m[1] == "1" else f"{m[1]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
         return f"{factor}10<sup>{'−' if m[2] == '-' else ''}{m[3]}</sup>"
 
     html = POWER.sub(power, str(escape(text)))
