@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from netbp.report.results import Results
 
@@ -24,6 +24,13 @@ IN_SECTION = {2: (1, 2, 3, 4, 5), 3: (6,), 4: (), 5: (), 6: (7, 8, 9)}
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?!\w)")
 WEIGHT = re.compile(r"\b(w)_(\d+)\^\[(\d+)\]")
 LAYER = re.compile(r"\b([Wbδ])\[(\d+)\]")
+
+
+class Html(str):
+    """Text that is HTML already, which Jinja2 does not escape again."""
+
+    def __html__(self) -> str:
+        return self
 
 
 def rendered(folder: Path) -> str:
@@ -53,7 +60,7 @@ def rendered(folder: Path) -> str:
         evidence=results.json("evidence"),
         fits=[results.json(f"fits-{points}-{kind}") for points in ("ten", "eleven") for kind in ("norms", "components")],
         machine=results.json("machine"),
-        style=Markup(environment.get_template("report.css").render()),
+        style=Html(environment.get_template("report.css").render()),
     )
 
 
@@ -68,7 +75,7 @@ def embedded(folder: Path, name: str) -> str:
     return _picture(path, path.stat().st_mtime_ns)
 
 
-def typeset(text: Any) -> Markup:
+def typeset(text: Any) -> Html:
     """Text with 7.3e-4 written as 7.3 × 10⁻⁴, w_43^[3] with its indices and W[2] with its layer above."""
 
     def power(m: re.Match[str]) -> str:
@@ -77,10 +84,10 @@ def typeset(text: Any) -> Markup:
 
     html = POWER.sub(power, str(escape(text)))
     html = WEIGHT.sub(r"<i>\1</i><sub>\2</sub><sup>[\3]</sup>", html)
-    return Markup(LAYER.sub(r"<i>\1</i><sup>[\2]</sup>", html))
+    return Html(LAYER.sub(r"<i>\1</i><sup>[\2]</sup>", html))
 
 
-def short(value: float) -> Markup:
+def short(value: float) -> Html:
     """A number with three significant digits."""
     return typeset(f"{value:.3g}".replace("-", "−") if abs(value) >= 1e-3 else f"{value:.2e}")
 
