@@ -32,7 +32,14 @@ from netbp.engines.compiled.codes import (
 )
 from netbp.engines.compiled.machine import fma, if_less, lane, like, log, power_of_two, width, with_lane
 
-inline = njit(forceinline=True, error_model="numpy")
+options: Any = {"forceinline": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def inline(function: Function) -> Function:
+    """The function, to be inlined into kernels; without what only calls from Python would need."""
+    compiled: Function = njit(**options)(function)
+    return compiled
+
 
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01  # log 2 in two parts; the first has 21 zero bits at its end, so that k times it is exact

@@ -1,28 +1,43 @@
 """What the kernels ask of the machine beyond Numba: fused operations, packs and arrays on the stack.
 
-Each function takes numbers or packs (see `packs.py`). Without a JIT they are the plain functions at the end, where a pack is a row
-of a NumPy array.
+Each function takes numbers or packs (see `packs.py`). Without a JIT it is the plain function that stands in its decorator, and a
+pack is a row of a NumPy array.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import config
+from numba import extending
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from netbp.engines.compiled.packs import Pack, aligned, intrinsic_call, number, splat, widest
 
 LINE = 64
 """Bytes in a cache line, and in the widest vector."""
+make_array: Any = arrayobj.make_array
+populate_array: Any = arrayobj.populate_array
+alloca_once: Any = cgutils.alloca_once
+tuple_of: Any = types.Tuple
+config: Any = numba.config
 
 
-@intrinsic
+def operation(plain: Callable[..., Any]) -> Callable[[Any], Any]:
+    """An operation of LLVM's, or without a JIT the plain function."""
+
+    def choose(typing: Any) -> Any:
+        return plain if config.DISABLE_JIT else extending.intrinsic(typing)
+
+    return choose
+
+
+@operation(lambda x, y, z: x * y + z)
 def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     """x y + z, rounded once."""
     result = widest(x, y, z)
@@ -34,7 +49,12 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     return result(*kinds), generate
 
 
-@intrinsic
+def plain_if_less(x: Any, y: Any, yes: Any, no: Any) -> Any:
+    """`if_less` without a JIT."""
+    return np.where(x < y, yes, no) if np.ndim(x) or np.ndim(y) else yes if x < y else no
+
+
+@operation(plain_if_less)
 def if_less(typingctx: Any, x: Any, y: Any, yes: Any, no: Any) -> Any:
     """Yes where x < y, otherwise no, also where x or y is NaN; without a branch."""
     result = widest(x, y, yes, no)
@@ -47,7 +67,7 @@ def if_less(typingctx: Any, x: Any, y: Any, yes: Any, no: Any) -> Any:
     return result(*kinds), generate
 
 
-@intrinsic
+@operation(lambda x: np.array([math.log(value) for value in x]) if np.ndim(x) else math.log(x))
 def log(typingctx: Any, x: Any) -> Any:
     """The natural logarithm, lane by lane the C library's."""
 
@@ -57,7 +77,7 @@ def log(typingctx: Any, x: Any) -> Any:
     return x(x), generate
 
 
-@intrinsic
+@operation(lambda shifted: (np.asarray(shifted, float).view(np.uint64) << np.uint64(52)).view(np.float64)[()])
 def power_of_two(typingctx: Any, shifted: Any) -> Any:
     """2^k from a number whose lowest 11 bits are k + 1023; otherwise arbitrary."""
 
@@ -70,7 +90,17 @@ def power_of_two(typingctx: Any, shifted: Any) -> Any:
     return shifted(shifted), generate
 
 
-@intrinsic
+@operation(lambda n: n)
+def whole(typingctx: Any, n: Any) -> Any:
+    """N itself, but not of a literal type, for each of which Numba would compile the function it is given to anew."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0]
+
+    return types.intp(types.intp), generate
+
+
+@operation(lambda x: int(np.size(x)))
 def width(typingctx: Any, x: Any) -> Any:
     """The number of lanes: 1 for a number."""
 
@@ -80,7 +110,7 @@ def width(typingctx: Any, x: Any) -> Any:
     return types.intp(x), generate
 
 
-@intrinsic
+@operation(lambda x, m: x[m] if np.ndim(x) else x)
 def lane(typingctx: Any, x: Any, m: Any) -> Any:
     """The number in lane m."""
 
@@ -90,7 +120,7 @@ def lane(typingctx: Any, x: Any, m: Any) -> Any:
     return number(x, types.intp), generate
 
 
-@intrinsic
+@operation(lambda x, m, value: np.where(np.arange(len(x)) == m, value, x) if np.ndim(x) else value)
 def with_lane(typingctx: Any, x: Any, m: Any, value: Any) -> Any:
     """X with `value` in lane m."""
 
@@ -100,7 +130,7 @@ def with_lane(typingctx: Any, x: Any, m: Any, value: Any) -> Any:
     return x(x, types.intp, number), generate
 
 
-@intrinsic
+@operation(lambda x, value: value + np.zeros_like(x))
 def like(typingctx: Any, x: Any, value: Any) -> Any:
     """A number as a pack of equal numbers, if x is a pack; a pack as it stands."""
 
@@ -111,29 +141,35 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
 
 
 def _array(context: Any, builder: Any, kind: Any, data: Any, length: int) -> Any:
-    out = arrayobj.make_array(kind)(context, builder)  # type: ignore[no-untyped-call]
+    out = make_array(kind)(context, builder)
     size = 8 * (kind.dtype.width if isinstance(kind.dtype, Pack) else 1)
     n, item = context.get_constant(types.intp, length), context.get_constant(types.intp, size)
     pointer = builder.bitcast(data, context.get_data_type(kind.dtype).as_pointer())
-    arrayobj.populate_array(out, data=pointer, shape=[n], strides=[item], itemsize=item, meminfo=None)  # type: ignore[no-untyped-call]
+    populate_array(out, data=pointer, shape=[n], strides=[item], itemsize=item, meminfo=None)
     return out._getvalue()
 
 
-@intrinsic
-def stack(typingctx: Any, n: Any, lanes: Any) -> Any:
-    """An array of n packs, or of n numbers for 1 lane, on the stack, not initialised: no allocation, no aliasing, and LLVM may
-    keep its entries in registers. Both arguments are constants of the kernel. It must not outlive the kernel's call.
+def plain_stack(n: int, lanes: int) -> Any:
+    """`stack` without a JIT."""
+    memory = np.empty(n * lanes)
+    return (memory if lanes == 1 else memory.reshape(n, lanes)), memory
 
-    Comes as a pair: the array, and the same memory as n * lanes numbers, the lanes innermost.
+
+@operation(plain_stack)
+def stack(typingctx: Any, n: Any, lanes: Any) -> Any:
+    """An array of n packs, or of n numbers for 1 lane, on the machine's stack, and the same memory as n * lanes numbers.
+
+    It is not initialised and must not outlive the kernel's call; both arguments are constants of the kernel. There is no
+    allocation and no aliasing, and LLVM may keep the entries in registers.
     """
     if not (isinstance(n, types.IntegerLiteral) and isinstance(lanes, types.IntegerLiteral)):
         return None
     length, many = n.literal_value, lanes.literal_value
     kinds = types.Array(number if many == 1 else Pack(many), 1, "C"), types.Array(number, 1, "C")
-    pair = types.Tuple(kinds)  # type: ignore[no-untyped-call]
+    pair = tuple_of(kinds)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        memory = cgutils.alloca_once(builder, ir.ArrayType(ir.DoubleType(), length * many))  # type: ignore[no-untyped-call]
+        memory = alloca_once(builder, ir.ArrayType(ir.DoubleType(), length * many))
         memory.align = LINE * 2
         both = [_array(context, builder, kinds[0], memory, length), _array(context, builder, kinds[1], memory, length * many)]
         return context.make_tuple(builder, signature.return_type, both)
@@ -141,50 +177,15 @@ def stack(typingctx: Any, n: Any, lanes: Any) -> Any:
     return pair(n, lanes), generate
 
 
-@intrinsic
+@operation(lambda numbers, k, x: numbers[k : k + len(x)].copy() if np.ndim(x) else numbers[k])
 def load(typingctx: Any, numbers: Any, k: Any, x: Any) -> Any:
     """The numbers from place k on, as many as x has lanes, as a pack; or the number at place k."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = arrayobj.make_array(numbers)(context, builder, args[0]).data  # type: ignore[no-untyped-call]
+        data = make_array(numbers)(context, builder, args[0]).data
         place = builder.gep(data, [args[1]])
         if isinstance(x, Pack):
             place = builder.bitcast(place, ir.VectorType(ir.DoubleType(), x.width).as_pointer())
         return builder.load(place, align=8)
 
     return x(numbers, types.intp, x), generate
-
-
-if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    # ruff: noqa: D103, F811
-
-    def fma(x: Any, y: Any, z: Any) -> Any:  # type: ignore[no-redef]  # rounded twice: plain Python has no other
-        return x * y + z
-
-    def if_less(x: Any, y: Any, yes: Any, no: Any) -> Any:  # type: ignore[no-redef]
-        return np.where(x < y, yes, no)[()]
-
-    def log(x: Any) -> Any:  # type: ignore[no-redef]
-        return np.array([math.log(value) for value in x]) if np.ndim(x) else math.log(x)
-
-    def power_of_two(shifted: Any) -> Any:  # type: ignore[no-redef]
-        return (np.asarray(shifted, float).view(np.uint64) << np.uint64(52)).view(np.float64)[()]
-
-    def width(x: Any) -> int:  # type: ignore[no-redef]
-        return int(np.size(x))
-
-    def lane(x: Any, m: int) -> Any:  # type: ignore[no-redef]
-        return x[m] if np.ndim(x) else x
-
-    def with_lane(x: Any, m: int, value: float) -> Any:  # type: ignore[no-redef]
-        return np.where(np.arange(len(x)) == m, value, x) if np.ndim(x) else value
-
-    def like(x: Any, value: Any) -> Any:  # type: ignore[no-redef]
-        return value + np.zeros_like(x)
-
-    def stack(n: int, lanes: int) -> Any:  # type: ignore[no-redef]
-        memory = np.empty(n * lanes)
-        return (memory if lanes == 1 else memory.reshape(n, lanes)), memory
-
-    def load(numbers: Any, k: int, x: Any) -> Any:  # type: ignore[no-redef]
-        return numbers[k : k + len(x)].copy() if np.ndim(x) else numbers[k]

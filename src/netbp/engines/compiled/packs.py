@@ -1,23 +1,28 @@
 """Packs: several doubles that move through the same arithmetic together, one in each lane of the machine's vectors.
 
-A formula written for one number serves a pack as it stands: the four operations, powers and the functions below take numbers,
-packs or both. A lane's result has the bits that the number alone would give. This file tells Numba of the type; `machine.py` has the functions.
+A formula written for one number serves a pack as it stands: the four operations, powers and the functions of `machine.py` take
+numbers, packs or both, and a lane's result has the bits that the number alone would give. This file tells Numba of the type.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
-from numba.core.datamodel import PrimitiveModel
-from numba.core.imputils import lower_builtin, lower_cast
-from numba.core.typeconv import Conversion
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core import cgutils, imputils, types
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.typeconv.castgraph import Conversion
+from numba.core.typing import templates
 from numba.extending import register_model
 
 number = types.float64
+signature: Any = templates.signature
+declared: Any = cgutils.get_or_insert_function
+infer_global: Callable[[Any], Callable[[Any], Any]] = templates.infer_global
+lower_builtin: Callable[..., Callable[[Any], Any]] = imputils.lower_builtin
+lower_cast: Callable[..., Callable[[Any], Any]] = imputils.lower_cast
 
 
 class Pack(types.Type):
@@ -33,11 +38,11 @@ class Pack(types.Type):
 
 
 @register_model(Pack)
-class PackModel(PrimitiveModel):  # type: ignore[misc]
+class PackModel(PrimitiveModel):
     """A pack is one of LLVM's vectors."""
 
     def __init__(self, manager: Any, pack: Pack) -> None:
-        super().__init__(manager, pack, ir.VectorType(ir.DoubleType(), pack.width))
+        super().__init__(manager, pack, ir.VectorType(ir.DoubleType(), pack.width))  # type: ignore[no-untyped-call]
 
 
 def splat(builder: Any, value: Any, width: int) -> Any:
@@ -67,12 +72,10 @@ def spread(context: Any, builder: Any, given: Any, wanted: Any, value: Any) -> A
 
 def _add_operation(symbol: Any, generate: Any) -> None:
     @infer_global(symbol)
-    class Operation(AbstractTemplate):
+    class Operation(templates.AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            if len(args) == 2 and any(isinstance(k, Pack) for k in args):
-                if all(isinstance(k, Pack | types.Float) for k in args):
-                    return signature(widest(*args), *args)
-            return None
+            fits = all(isinstance(k, Pack | types.Float) for k in args) and any(isinstance(k, Pack) for k in args)
+            return signature(widest(*args), *args) if fits else None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return generate(builder, *aligned(builder, args, sig.args, sig.return_type))
@@ -86,7 +89,7 @@ def intrinsic_call(builder: Any, name: str, args: Any) -> Any:
     kind = args[0].type
     suffix = f"v{kind.count}f64" if isinstance(kind, ir.VectorType) else "f64"
     function = ir.FunctionType(kind, [kind] * len(args))
-    return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.{suffix}"), args)
+    return builder.call(declared(builder.module, function, f"llvm.{name}.{suffix}"), args)
 
 
 def _power(builder: Any, x: Any, y: Any) -> Any:
@@ -104,7 +107,7 @@ for symbol, generate in (
 
 
 @infer_global(operator.neg)
-class Negation(AbstractTemplate):  # type: ignore[misc]
+class Negation(templates.AbstractTemplate):
     """-x for a pack."""
 
     def generic(self, args: Any, kws: Any) -> Any:

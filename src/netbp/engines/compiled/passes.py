@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from netbp.engines.compiled.codes import QUADRATIC
 from netbp.engines.compiled.formulas import act, exp, inline, move, slope, with_globals
-from netbp.engines.compiled.machine import fma, if_less, lane, like, load, log, width
+from netbp.engines.compiled.machine import fma, if_less, lane, like, load, log, whole, width
 
 LAYERS = 4
 """The most layers with weights: a kernel calls `forward` and the like once for each, since LLVM unrolls no such long loop."""
@@ -159,10 +159,10 @@ def cost_of_all(at: Shape, penalty: float, p: Any, x: Any, y: Any, shares: Any, 
             a[j] = load(x[block], j * lanes, a[0])
         for j in range(at.sizes[-1]):
             targets[j] = load(y[block], j * lanes, a[0])
-        forward(0, at, p, a, z)
-        forward(1, at, p, a, z)
-        forward(2, at, p, a, z)
-        forward(3, at, p, a, z)
+        forward(whole(0), at, p, a, z)
+        forward(whole(1), at, p, a, z)
+        forward(whole(2), at, p, a, z)
+        forward(whole(3), at, p, a, z)
         sums = fma(load(shares[block], 0, a[0]), cost_of_point(at, a, targets), sums)
     total, squares = 0.0, 0.0
     for m in range(lanes):

@@ -12,7 +12,7 @@ from netbp.activations import Activation
 from netbp.engines import Advanced, Choices, Memory, Update
 from netbp.engines.compiled.codes import OWN, fingerprint, padded, rule_code
 from netbp.engines.compiled.formulas import move, own_activations, own_move, with_globals
-from netbp.engines.compiled.machine import fma, lane, like, stack
+from netbp.engines.compiled.machine import fma, lane, like, stack, whole
 from netbp.engines.compiled.passes import LAYERS, add_gradient, cost_of_all, cost_of_point, error, forward, rebuilt, shape, step
 from netbp.types import Array, Vector
 
@@ -110,23 +110,23 @@ def kernel(
                             room_numbers[m] = shares[i]
                     if not plain:
                         share = room[0]
-                    forward(0, at, p, a, z)
-                    forward(1, at, p, a, z)
-                    forward(2, at, p, a, z)
-                    forward(3, at, p, a, z)
+                    forward(whole(0), at, p, a, z)
+                    forward(whole(1), at, p, a, z)
+                    forward(whole(2), at, p, a, z)
+                    forward(whole(3), at, p, a, z)
                     error(at, a, z, target, delta)
                     if len(batch_costs) > 0:
                         batch = fma(share, cost_of_point(at, a, target), batch)
                     if one:
-                        step(3, at, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(2, at, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(1, at, rule, eta, now, c, p, u, v, a, z, delta)
-                        step(0, at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(whole(3), at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(whole(2), at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(whole(1), at, rule, eta, now, c, p, u, v, a, z, delta)
+                        step(whole(0), at, rule, eta, now, c, p, u, v, a, z, delta)
                     else:
-                        add_gradient(3, at, share, p, a, z, delta, g)
-                        add_gradient(2, at, share, p, a, z, delta, g)
-                        add_gradient(1, at, share, p, a, z, delta, g)
-                        add_gradient(0, at, share, p, a, z, delta, g)
+                        add_gradient(whole(3), at, share, p, a, z, delta, g)
+                        add_gradient(whole(2), at, share, p, a, z, delta, g)
+                        add_gradient(whole(1), at, share, p, a, z, delta, g)
+                        add_gradient(whole(0), at, share, p, a, z, delta, g)
                 if len(batch_costs) > 0:
                     batch = batch / float(last - first)
                     if not plain:
