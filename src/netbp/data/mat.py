@@ -33,7 +33,7 @@ def read_mat(path: str | Path, x: str = "x", y: str | None = "y", points: Points
     x: the name of the variable with the inputs, or of vectors that are numbered: without a variable `x`, the vectors x1, x2, ... of
     Listing 6.1 are its components. y: the name of the targets; None reads none. points: whether points are the variables'
     "columns", as in the listing (y is 2 by 10 there), or their "rows". "auto" takes the axis that x and y have in common;
-    where both fit, the longer one, and columns where they are equally long.
+    where both fit, the longer one, and columns where they are equally long; where only the shorter axis of both fits, it asks.
 
     Raises ValueError when the file is not a .mat file, lacks a variable, or holds one that is not real, finite numbers or does not
     fit; OSError when it cannot be read.
@@ -162,4 +162,12 @@ def _columns(x: tuple[int, ...], y: tuple[int, ...], points: Points, path: Path,
             f"{path.name}: {x_name} is {x[0]} by {x[1]} and {y_name} is {y[0]} by {y[1]}: neither their columns nor their rows "
             "can be the same points"
         )
-    return x[1] >= x[0] if all(fits.values()) else fits["columns"]
+    if all(fits.values()):
+        return x[1] >= x[0]
+    common = 1 if fits["columns"] else 0
+    if x[common] < x[1 - common] and y[common] < y[1 - common]:
+        raise ValueError(  # ten points in rows, one of them lost in x, look like this too
+            f"{path.name}: {x_name} is {x[0]} by {x[1]} and {y_name} is {y[0]} by {y[1]}: are these {x[common]} points in "
+            f"{'columns' if common else 'rows'}? Say so with points=, or give {x_name} and {y_name} the same number of points"
+        )
+    return fits["columns"]
