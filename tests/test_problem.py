@@ -315,5 +315,5 @@ def test_a_p_of_another_length_is_refused_and_residuals_need_squares(engine, net
     with pytest.raises(ValueError, match="parameters, but v has shape"):
         problem.hvp(net.draw(0), np.zeros(2))
     for call in (problem.residual, problem.jacobian):
-        with pytest.raises(ValueError, match="a sum of squares, but the cost is softmax_log_loss: use nb.quadratic"):
+        with pytest.raises(ValueError, match=r"a sum of squares, but the cost is softmax_log_loss: use nb\.quadratic"):
             call(net.draw(0))

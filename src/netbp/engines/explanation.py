@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import wrap
 
 import numpy as np
 
 from netbp.network import Network
 from netbp.types import Matrix, Vector
+
+WIDTH = 120
+"""How wide the printed table may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,26 +85,41 @@ class Explanation:
     def __str__(self) -> str:
         L = len(self.a)
         lines = [
-            f"Lemma 1 at x = {_row(self.a[0])}: C = {self.cost:.6g}",
+            f"Lemma 1 at x = ({', '.join(_shown(self.a[0], '.6g'))}): C = {self.cost:.6g}",
             "",
             f"{'layer':>5} {'neuron':>6} {'z  (19)':>14} {'a  (20)':>14} {'D':>14} {'delta (22,23)':>14}",
         ]
         for l in range(2, L + 1):
             columns = zip(self.z[l - 2], self.a[l - 1], self.slope[l - 2], self.delta[l - 2], strict=True)
-            for j, (z, a, d, delta) in enumerate(columns, start=1):
-                shown = f"{l if j == 1 else '':>5} {j:>6} {z:>14.6g} {a:>14.6g} {d:>14.6g} {delta:>14.6g}"
-                lines.append(shown)
+            rows = [
+                f"{j:>6} {z:>14.6g} {a:>14.6g} {d:>14.6g} {delta:>14.6g}" for j, (z, a, d, delta) in enumerate(columns, start=1)
+            ]
+            lines += [f"{l if j == 0 else '':>5} {row}" for j, row in enumerate(_cut(rows))]
         for l in range(2, L + 1):
             lines += ["", f"dC/dW[{l}] = delta[{l}] a[{l - 1}]^T  (25)        dC/db[{l}] = delta[{l}]  (24)"]
+            rows = []
             for row, b in zip(self.dW[l - 2], self.db[l - 2], strict=True):
-                lines.append("  " + " ".join(f"{w:>12.5g}" for w in row) + f"   | {b:>12.5g}")
+                rows.append("  " + " ".join(f"{w:>12}" for w in _shown(row, ".5g")) + f"   | {b:>12.5g}")
+            lines += _cut(rows)
+        return "\n".join([*lines, "", *self._product_in_words()])
+
+    def _product_in_words(self) -> list[str]:
         factors = self.product(2)
-        lines += ["", "delta[2] = " + " ".join(f.name for f in factors)]
-        lines.append("2-norms:   " + "  ".join(f"|{f.name}| = {f.norm:.4g}" for f in factors))
         bound = float(np.prod([f.norm for f in factors]))
-        lines.append(f"|delta[2]| = {np.linalg.norm(self.delta[0]):.4g}, at most the product of the norms, {bound:.4g}")
-        return "\n".join(lines)
+        return [
+            *wrap("delta[2] = " + " ".join(f.name for f in factors), WIDTH, subsequent_indent="  "),
+            *wrap("2-norms:   " + "  ".join(f"|{f.name}| = {f.norm:.4g};" for f in factors), WIDTH, subsequent_indent="  "),
+            f"|delta[2]| = {np.linalg.norm(self.delta[0]):.4g}, at most the product of the norms, {bound:.4g}",
+        ]
 
 
-def _row(v: Vector) -> str:
-    return "(" + ", ".join(f"{value:.6g}" for value in v) + ")"
+def _shown(v: Vector, form: str) -> list[str]:
+    """The numbers in this format; of more than 8, the first six and the last."""
+    shown = v if len(v) <= 8 else v[:6]
+    texts = [format(value, form) for value in shown]
+    return texts if len(v) <= 8 else [*texts, "...", format(v[-1], form)]
+
+
+def _cut(rows: list[str]) -> list[str]:
+    """Of more than 12 rows, the first ten and how many there are."""
+    return rows if len(rows) <= 12 else [*rows[:10], f"         ... ({len(rows)} in all)"]
