@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
-from netbp.engines.compiled import derivatives, small, wide, wide_advance
+from netbp.engines.compiled import derivatives, least_squares, small, wide, wide_advance
 from netbp.engines.compiled.codes import activation_codes, cost_code
 from netbp.engines.compiled.plan import Prepared, plain, prepare
 from netbp.engines.explanation import Explanation
@@ -89,6 +89,13 @@ class BoundCompiled:
 
     def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
         """Levenberg-Marquardt in machine code."""
-        from netbp.engines.compiled import least_squares
-
         return least_squares.levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
+
+    def least_squares_many(
+        self, starts: Matrix, settings: LeastSquares, iterations: int, evaluations: int
+    ) -> least_squares.FittedMany:
+        """Levenberg-Marquardt from M starts (M, s), each as it would move alone, bit for bit.
+
+        Not part of the protocol. It releases Python's lock, so that threads given parts of the starts use all cores.
+        """
+        return least_squares.levenberg_marquardt_many(self, starts, settings, iterations, evaluations)

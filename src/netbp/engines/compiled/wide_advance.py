@@ -78,7 +78,7 @@ def sweep_of(code: int, own_rule: Rule | None, own_constants: tuple[float, ...])
     if own_rule is None:
         built_in: Function = kept(SWEEP.signature)(sweep)
         return built_in
-    names = {"move": own_move(own_rule), "constants_of": quick(lambda c: own_constants)}
+    names: dict[str, Function] = {"move": own_move(own_rule), "constants_of": quick(lambda c: own_constants)}
     try:
         compiled: Function = njit(SWEEP.signature, nogil=True, error_model="numpy")(with_globals(sweep, names))
     except (NumbaError, TypeError) as error:
