@@ -14,7 +14,10 @@ from netbp.network import Network
 
 @dataclass(frozen=True)
 class Compiled:
-    """Numba in double precision; accepts every dense network of built-in activations and costs."""
+    """Numba in double precision; accepts every dense network with a built-in cost.
+
+    An activation of one's own is compiled too, once per process (1 or 2 seconds), if it works on single numbers.
+    """
 
     name = "compiled"
 
@@ -24,9 +27,19 @@ class Compiled:
         return np.float64
 
     def refusal(self, network: Network, cost: Cost) -> str | None:
-        """What cannot be compiled."""
-        return "the compiled engine is not written yet"
+        """What cannot be compiled: a cost that is not built in."""
+        from netbp.engines.compiled.codes import COSTS, cost_code
+
+        if cost_code(cost) is None:
+            known = " and ".join(c.name for c in COSTS)
+            return (
+                f"the compiled engine has the costs {known}, but not {cost.name}: "
+                "use the reference engine, Problem(..., engine=Reference())"
+            )
+        return None
 
     def bind(self, objective: Objective) -> Bound:
         """The engine on one objective."""
-        raise NotImplementedError
+        from netbp.engines.compiled.bound import BoundCompiled
+
+        return BoundCompiled(objective)
