@@ -51,8 +51,7 @@ def problem_on(engine: Any, network: nb.Network, cost: nb.Cost, weights: str, pe
 def pairs(engine: Any, network: nb.Network, cost: nb.Cost, weights: str, penalty: float, N: int = 7) -> tuple[Any, Any]:
     """The engine's and the reference's bound objective."""
     refusal = engine.refusal(network, cost)
-    if refusal:
-        pytest.skip(refusal)
+    assert refusal is None, refusal
     asked = problem_on(engine, network, cost, weights, penalty, N)
     return asked.bound, asked.on(Reference()).bound
 
@@ -68,7 +67,9 @@ def sampled() -> list[Any]:
 
 
 def at(network: nb.Network, seed: int = 3) -> np.ndarray:
-    return network.draw(seed, scale=0.7)
+    """A start whose weighted inputs stay of size 1 in wide layers too: saturated neurons would hide everything behind them."""
+    widths = [min(0.7, 1.5 / np.sqrt(layer.inputs)) for layer in network.layers]
+    return network.draw(seed, scale=1.0) * network.spread(widths, 0.7)
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)
@@ -121,7 +122,7 @@ def batches_of(N: int, kind: str, K: int = 24, M: int = 0) -> Choices:
     rng = np.random.default_rng(K)
     sizes = {"one": np.ones(K, int), "full": np.full(K, N), "ragged": np.resize([3, 1, 4, 2, N], K)}[kind]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    rates = np.geomspace(0.2, 0.02, K)
+    rates = np.geomspace(0.05, 0.01, K)  # with momentum 0.9 still short of chaos, which would magnify rounding
     if kind == "full":
         return Choices(None, offsets, rates)
     return Choices(rng.integers(N, size=(M, offsets[-1]) if M else offsets[-1]), offsets, rates)
