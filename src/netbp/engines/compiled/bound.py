@@ -9,6 +9,7 @@ import numpy as np
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
 from netbp.engines.compiled import derivatives, least_squares, small, wide, wide_advance
 from netbp.engines.compiled.codes import activation_codes, cost_code
+from netbp.engines.compiled.least_squares import FittedMany
 from netbp.engines.compiled.plan import Prepared, plain, prepare
 from netbp.engines.explanation import Explanation
 from netbp.types import Array, Matrix, Vector
@@ -91,9 +92,7 @@ class BoundCompiled:
         """Levenberg-Marquardt in machine code."""
         return least_squares.levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
 
-    def least_squares_many(
-        self, starts: Matrix, settings: LeastSquares, iterations: int, evaluations: int
-    ) -> least_squares.FittedMany:
+    def least_squares_many(self, starts: Matrix, settings: LeastSquares, iterations: int, evaluations: int) -> FittedMany:
         """Levenberg-Marquardt from M starts (M, s), each as it would move alone, bit for bit.
 
         Not part of the protocol. It releases Python's lock, so that threads given parts of the starts use all cores.

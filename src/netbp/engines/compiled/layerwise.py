@@ -6,6 +6,7 @@ BLAS; for a few points loops are faster, above all where most inputs are zero, a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,7 @@ def layer_of_own(which: int, code: int, z: Vector, a: Vector, out: Vector) -> No
             out[i] *= curvature(code, z[i], a[i])
 
 
+@cache
 def own_layer(own: tuple[Activation, ...]) -> Function:
     """`layer_of_own`, compiled for a network's own activations, once per process; the kernels are handed its address.
 
