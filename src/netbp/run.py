@@ -155,6 +155,8 @@ class _Training:
             message = f"it took all {step:,} steps"
             if stuck := saturation(self.problem, self.snapshot.state.p):
                 message = f"{message}, but {stuck}"
+        if again := self.snapshot.facts.get("replayed"):
+            message = f"{message}; the first {again:,} iterations were run again from the start"
         run = self._run(status, message)
         if not np.isfinite(run.final_cost).all() and status != DIVERGED:
             run = replace(run, status=DIVERGED, message=f"{message}, but the cost at the end is not finite: try a smaller rate")
