@@ -18,6 +18,10 @@ from netbp.costs import Cost as Cost
 from netbp.costs import quadratic as quadratic
 from netbp.costs import softmax_log_loss as softmax_log_loss
 from netbp.matlab import MatlabRandom as MatlabRandom
+from netbp.methods.deterministic import LBFGS as LBFGS
+from netbp.methods.deterministic import NelderMead as NelderMead
+from netbp.methods.deterministic import NewtonCG as NewtonCG
+from netbp.methods.deterministic import TrustRegion as TrustRegion
 from netbp.methods.least_squares import LevenbergMarquardt as LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent as SteepestDescent
 from netbp.methods.stochastic import StochasticGradient as StochasticGradient
