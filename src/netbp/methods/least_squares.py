@@ -59,6 +59,22 @@ class LevenbergMarquardt:
         """The most iterations."""
         return self.iterations
 
+    @property
+    def settings(self) -> LeastSquares:
+        """As the engine wants them."""
+        return LeastSquares(
+            self.residual == "norms",
+            self.damping,
+            self.increase,
+            self.decrease,
+            self.function_tolerance,
+            self.step_tolerance,
+        )
+
+    def evaluations_for(self, size: int) -> int:
+        """The most evaluations for that many parameters."""
+        return self.evaluations or 200 * size
+
     def session(self, problem: Problem, state: State, rng: Any, record: int | None) -> Session:
         """See `netbp.methods.Method`; rng is not used."""
         if not problem.cost.least_squares:
@@ -73,15 +89,8 @@ class LevenbergMarquardtSession:
 
     def __init__(self, method: LevenbergMarquardt, problem: Problem, state: State, record: int) -> None:
         self.bound, self.record, self.state, self.iterations = problem.bound, record, state, method.iterations
-        self.settings = LeastSquares(
-            method.residual == "norms",
-            method.damping,
-            method.increase,
-            method.decrease,
-            method.function_tolerance,
-            method.step_tolerance,
-        )
-        self.evaluations = method.evaluations or 200 * problem.size
+        self.settings = method.settings
+        self.evaluations = method.evaluations_for(problem.size)
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Take up to `steps` iterations."""
