@@ -42,6 +42,8 @@ from netbp.run import stream as stream
 from netbp.run import train as train
 from netbp.runfile import RunFileError as RunFileError
 from netbp.stopping import no_improvement as no_improvement
+from netbp.sweep import Multistart as Multistart
+from netbp.sweep import multistart as multistart
 from netbp.types import Data as Data
 from netbp.types import State as State
 
