@@ -45,8 +45,8 @@ def many_fits(folder: Path, n: int, residual: str, starts: int) -> None:
         "starts": starts,
         "success": float(np.mean(costs <= LEVEL)),
         "all_right": float(np.mean(right == problem.N)),
-        "median_cost": float(np.median(costs)),
-        "largest_cost": float(costs.max()),
+        "median_cost": float(np.median(costs[np.isfinite(costs)])),
+        "largest_cost": float(costs[np.isfinite(costs)].max()),
     }
     write_json(folder / "data" / f"{name}.json", found)
 
