@@ -6,11 +6,14 @@ as written, so the same formula gives the same bits in a single run and in the l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core.errors import NumbaError
 
 from netbp import rules
 from netbp.activations import Activation
@@ -261,6 +264,21 @@ def _with(own: int, sigma: Activation, rest: tuple[Function, Function, Function]
         return out
 
     return act, slope, curvature
+
+
+@contextmanager
+def explained(own: tuple[Activation, ...], rule: Function | None) -> Iterator[None]:
+    """Say in plain words, by a ValueError, which of the user's own functions Numba cannot compile."""
+    names = [sigma.name for sigma in own] + ([getattr(rule, "__name__", repr(rule))] if rule else [])
+    try:
+        yield
+    except NumbaError as error:
+        if not names:
+            raise
+        raise ValueError(
+            f"Numba cannot compile {' or '.join(names)}: write it with operators and NumPy's functions of single numbers, "
+            f"or use the reference engine, Problem(..., engine=Reference()). Numba says: {str(error).strip().splitlines()[-1]}"
+        ) from error
 
 
 def with_globals(function: Any, names: dict[str, Function]) -> Any:

@@ -11,7 +11,7 @@ from numba import njit
 from netbp.activations import Activation
 from netbp.engines import Advanced, Choices, Memory, Update
 from netbp.engines.compiled.codes import OWN, fingerprint, padded, rule_code
-from netbp.engines.compiled.formulas import move, own_activations, own_move, with_globals
+from netbp.engines.compiled.formulas import explained, move, own_activations, own_move, with_globals
 from netbp.engines.compiled.machine import fma, lane, like, stack, whole
 from netbp.engines.compiled.passes import LAYERS, add_gradient, cost_of_all, cost_of_point, error, forward, rebuilt, shape, step
 from netbp.types import Array, Vector
@@ -228,36 +228,28 @@ def advance(
     offsets = writable(choices.offsets, np.int64)
     one = plain and not full and bool(offsets[-1] - offsets[0] == K)
     code = rule_code(update.rule)
-    run = kernel(
-        bound.sizes,
-        bound.codes,
-        bound.cost,
-        code,
-        lanes_for(M, size),
-        one,
-        plain,
-        bound.own,
-        update.rule if code == OWN else None,
-    )
+    own_rule = update.rule if code == OWN else None
+    run = kernel(bound.sizes, bound.codes, bound.cost, code, lanes_for(M, size), one, plain, bound.own, own_rule)
     costs = np.empty(((t + K) // record - t // record if record else 0, M))
     batches = np.empty((K if batch_costs else 0, M))
-    run(
-        *state,
-        t,
-        bound.points.rows,
-        bound.points.blocks,
-        indices,
-        offsets,
-        full,
-        writable(choices.rates, np.float64),
-        padded(update.constants, code),
-        vector(update.multiplier, 1.0, size),
-        vector(update.decay, 0.0, size),
-        o.penalty,
-        record,
-        costs,
-        batches,
-    )
+    with explained(bound.own, own_rule):
+        run(
+            *state,
+            t,
+            bound.points.rows,
+            bound.points.blocks,
+            indices,
+            offsets,
+            full,
+            writable(choices.rates, np.float64),
+            padded(update.constants, code),
+            vector(update.multiplier, 1.0, size),
+            vector(update.decay, 0.0, size),
+            o.penalty,
+            record,
+            costs,
+            batches,
+        )
     if p.ndim == 1:
         state, costs, batches = [array[0] for array in state], costs[:, 0], batches[:, 0]
     return Advanced(state[0], Memory(state[1], state[2]), costs, batches)
