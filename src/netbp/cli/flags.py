@@ -57,7 +57,7 @@ def shown(value: Any) -> str:
 def _reading(hint: Any, default: Any) -> dict[str, Any]:
     """How the text after the flag is read: whole numbers also as 1e6, tuples as 0.3,0.7 (whole ones also as 2-2-3-2)."""
     plain = _without_none(hint)
-    settings: dict[str, Any] = {"show_default": False if default in (None, (), "", False) else shown}
+    settings: dict[str, Any] = {"show_default": False if default is None or default is False or default in ((), "") else shown}
     if plain is int:
         return settings | {"converter": lambda _, tokens: whole(tokens[0].value), "n_tokens": 1, "metavar": "INT"}
     if get_origin(plain) is tuple:

@@ -38,7 +38,7 @@ class Bar:
             rate = (step - self.first[0]) / max(time.monotonic() - self.first[1], 1e-9)
             words = f"{rate:,.{0 if rate >= 10 else 1}f} {self.unit}/s"
             words += "" if cost is None else f", cost {min(cost) if hasattr(cost, '__len__') else cost:.4g}"
-        self.bar.update(self.task, completed=step, total=steps, words=words)
+        self.bar.update(self.task, completed=step, total=steps, words=words, refresh=True)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.bar is not None:
