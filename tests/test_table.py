@@ -247,7 +247,7 @@ def categories(folder: Path, separator: str = ",") -> Path:
     return written(folder, separator.join(("a", "b", "way")) + "\n" + "\n".join(lines) + "\n", "ways.csv")
 
 
-@pytest.mark.parametrize("method", ["sgd", "adam", "lm", "descent"])
+@pytest.mark.parametrize("method", ["sgd", "adam", "lm", "descent", "lbfgs", "newton-cg", "trust-region"])
 @pytest.mark.parametrize("cost", ["auto", "quadratic"])
 def test_fits_classify_a_separable_table(method: str, cost: str, tmp_path: Path) -> None:
     path = categories(tmp_path)

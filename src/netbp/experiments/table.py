@@ -13,6 +13,7 @@ from netbp import activations, costs
 from netbp.data.table import Header, Table
 from netbp.experiments.preparation import Prepared, Task, open_table, prepare
 from netbp.experiments.settings import ActivationName, EngineName, RuleName, chosen, engine_of, rule_of, settings_of, widths
+from netbp.methods.deterministic import LBFGS, NelderMead, NewtonCG, TrustRegion
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
 from netbp.network import Network, glorot, he
@@ -22,8 +23,20 @@ if TYPE_CHECKING:
     from netbp.run import Run
 
 MethodName = Literal[
-    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "descent", "lbfgs", "newton-cg", "trust-region", "lm"
+    "sgd",
+    "momentum",
+    "nesterov",
+    "adagrad",
+    "rmsprop",
+    "adam",
+    "descent",
+    "lbfgs",
+    "newton-cg",
+    "trust-region",
+    "nelder-mead",
+    "lm",
 ]
+SCIPYS: dict[str, Any] = {"lbfgs": LBFGS, "newton-cg": NewtonCG, "trust-region": TrustRegion, "nelder-mead": NelderMead}
 
 
 @dataclass(frozen=True)
@@ -126,10 +139,7 @@ class Fit:
             return SteepestDescent(self.rate)
         if self.method == "lm":
             return LevenbergMarquardt(iterations=self.epochs)
-        from netbp.methods import deterministic
-
-        names = {"lbfgs": "LBFGS", "newton-cg": "NewtonCG", "trust-region": "TrustRegion"}
-        return getattr(deterministic, names[self.method])()
+        return SCIPYS[self.method]()
 
     def steps(self) -> int:
         """How many steps `epochs` are."""
