@@ -229,3 +229,22 @@ def test_the_decay_is_compared_with_a_linear_rate():
     assert (at[2000], at[3000]) == pytest.approx((values[10], values[20]), rel=1e-13)
     assert (y[x > 3000] < 3.0 * x[x > 3000] ** -2.0).all()
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [([4.0, 1e-3], {"10⁻²", "10⁰"}), ([5.3, 4.9], {"5", "5.1"}), ([300.0, 20.0], {"$\\mathdefault{10^{2}}$"})],
+    ids=["decades", "narrow", "one power of ten"],
+)
+def test_costs_of_any_range_have_labels(values, labels):
+    ax = axes()
+    draw_costs(ax, run_with([1, 1000], values))
+    with house_style():
+        assert labels <= {text.get_text() for text in ax.get_yticklabels(which="both")}
+
+
+def test_many_steps_share_a_power_of_ten():
+    ax = axes()
+    draw_costs(ax, run_with([1, 10**6], [1.0, 0.5]))
+    encoded(ax.figure, "svg")
+    assert ax.xaxis.get_offset_text().get_text() == "× 10⁶"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import ScalarFormatter
 
 from netbp.activations import Activation, sigmoid
 from netbp.figures.style import BLUE, INK, RED
@@ -13,6 +14,8 @@ from netbp.types import Vector
 
 if TYPE_CHECKING:
     from netbp.run import Run
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def draw_activation(
@@ -62,7 +65,34 @@ def draw_costs(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_xlim(0, max(1, int(series.steps[-1])))
     ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
-    ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
+    plain_ticks(ax, values)
+
+
+class PlainPowers(ScalarFormatter):
+    """Tick labels that share a power of ten, written × 10⁶ at the axis' end in plain letters."""
+
+    def get_offset(self) -> str:
+        """The power of ten at the axis' end."""
+        return f"× {power_of_ten(self.orderOfMagnitude)}" if self.orderOfMagnitude else ""
+
+
+def power_of_ten(exponent: float) -> str:
+    """10⁻³ for -3, in plain letters."""
+    return f"10{f'{exponent:.0f}'.translate(RAISED)}"
+
+
+def plain_ticks(ax: Any, values: Vector) -> None:
+    """Powers of ten in plain letters: matplotlib's mathematical ones take a while to begin with."""
+    steps = PlainPowers()
+    steps.set_powerlimits((-3, 4))
+    ax.xaxis.set_major_formatter(steps)
+    low, high = values.min(), values.max()
+    if low > 1e-3 and high < min(10.0 * low, 1e4):
+        for axis_format in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            axis_format(lambda cost, _: f"{cost:g}")
+    elif low > 0.0 and np.floor(np.log10(high)) > np.ceil(np.log10(low)):  # two powers of ten at least
+        ax.yaxis.set_major_formatter(lambda cost, _: power_of_ten(np.log10(cost)))
+        ax.yaxis.set_minor_formatter("")
 
 
 def draw_decay(ax: Any, steps: Vector, values: Vector, windows: Sequence[tuple[int, int, float]]) -> None:
