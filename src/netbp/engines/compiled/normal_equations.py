@@ -90,7 +90,8 @@ def residual_points(y: Vector, root: Vector, m: int, out: Vector, r: Vector) -> 
     for k in range(0, r.size, m):
         for i in range(m):
             r[k + i] = root[i] * (y[k + i] - out[k + i])
-            total += r[k + i] * r[k + i]
+    for i in range(r.size):  # apart, since a sum beside stores is taken in an order that depends on where the arrays lie
+        total += r[i] * r[i]
     return total
 
 
