@@ -73,7 +73,8 @@ class PlainPowers(ScalarFormatter):
 
     def get_offset(self) -> str:
         """The power of ten at the axis' end."""
-        return f"× {power_of_ten(self.orderOfMagnitude)}" if self.orderOfMagnitude else ""
+        written = str(super().get_offset())  # "1e6", "" where there is none
+        return f"× {power_of_ten(float(written[2:]))}" if written.startswith("1e") else written
 
 
 def power_of_ten(exponent: float) -> str:
