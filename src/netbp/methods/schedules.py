@@ -23,7 +23,7 @@ def settled(given: Any, what: str, whole: bool = False) -> Any:
         raise ValueError(f"the {what} must be a number, an array or a function of the step, but it is {given!r}") from None
     if values.ndim > 1 or values.size == 0:
         raise ValueError(f"the {what} must be one number, or one per step, but it has shape {values.shape}")
-    _check(np.atleast_1d(values), 0, what, whole)
+    _check(np.atleast_1d(values), 0 if values.ndim else None, what, whole)
     kept = values.astype(np.int64) if whole else values
     return kept.item() if kept.ndim == 0 else tuple(kept.tolist())
 
@@ -56,12 +56,13 @@ def values_at(schedule: Any, t: int, steps: int, what: str, whole: bool = False)
     return values.astype(kind)
 
 
-def _check(values: NDArray[Any], t: int, what: str, whole: bool) -> None:
+def _check(values: NDArray[Any], t: int | None, what: str, whole: bool) -> None:
+    """t: the step before the first value's, or None for one value for all steps."""
     bad = ~np.isfinite(values) | (values < (1 if whole else 0))
     if whole:
         bad |= values != np.floor(values)
     if bad.any():
         first = int(bad.argmax())
-        place = f" for step {t + first + 1}" if len(values) > 1 or t else ""
+        place = "" if t is None else f" for step {t + first + 1}"
         needed = "a whole number of at least 1" if whole else "a finite number of at least 0"
         raise ValueError(f"the {what}{place} is {values[first]}: it must be {needed}")
