@@ -9,7 +9,19 @@ import pytest
 
 import netbp as nb
 from conftest import agree
-from netbp.engines import Choices, LeastSquares, Memory, Update
+from netbp.engines import (
+    DAMPING,
+    DECREASE,
+    EVALUATIONS,
+    GRADIENT,
+    NOT_FINITE,
+    RUNNING,
+    STEP,
+    Choices,
+    LeastSquares,
+    Memory,
+    Update,
+)
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
 from netbp.rules import constants_of
@@ -256,8 +268,6 @@ def test_least_squares_stops_for_each_reason(engine, norms):
     settings = LeastSquares(norms=norms)
     start = np.array([0.5, 0.25])
     fitted = exact.least_squares(start, settings, 100, 1000)
-    from netbp.engines import EVALUATIONS, GRADIENT, NOT_FINITE, RUNNING
-
     np.testing.assert_allclose(fitted.p, [3.0, -1.0], atol=1e-6)
     assert fitted.reason == GRADIENT
     assert exact.least_squares(start, settings, 1, 1000).reason == RUNNING
@@ -266,3 +276,26 @@ def test_least_squares_stops_for_each_reason(engine, norms):
     solved = exact.least_squares(np.array([3.0, -1.0]), settings, 9, 99)  # the norms' 0/0 taken as a zero row
     assert solved.reason == GRADIENT
     assert solved.iterations == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)
+@pytest.mark.parametrize("norms", [False, True], ids=["components", "norms"])
+@pytest.mark.parametrize(
+    ("tolerances", "reason"),
+    [
+        ({"function_tolerance": 1e-3, "step_tolerance": 0.0}, DECREASE),
+        ({"function_tolerance": 0.0, "step_tolerance": 1e-6}, STEP),
+        ({"function_tolerance": 0.0, "step_tolerance": 0.0}, DAMPING),
+    ],
+    ids=["decrease", "step", "damping"],
+)
+def test_least_squares_stops_where_no_fit_is_exact(engine, norms, tolerances, reason):
+    points = nb.Data([[0.0], [1.0], [2.0], [3.0]], [0.2, 0.9, 0.3, 0.8])
+    bound = nb.Problem(nb.Network.dense(1, 1), nb.quadratic, points, engine=engine).bound
+    fitted = bound.least_squares(np.array([0.5, 0.25]), LeastSquares(norms=norms, **tolerances), 400, 4000)
+    assert fitted.reason == reason
+    assert bool(np.all(np.diff(fitted.costs) < 0))  # an iteration ends with a reduction, always
+    assert fitted.iterations == len(fitted.costs)
+    assert np.abs(bound.gradient(fitted.p)).max() < 1e-3
+    overdamped = bound.least_squares(fitted.p, LeastSquares(norms=norms, damping=1e17, function_tolerance=0.0), 9, 99)
+    assert (overdamped.reason, overdamped.evaluations, overdamped.iterations) == (DAMPING, 1, 0)

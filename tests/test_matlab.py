@@ -146,6 +146,17 @@ def test_the_tail_beyond_r_is_reached_on_both_sides_and_agrees():
     assert values.min() < -R
 
 
+def test_the_tails_own_rejections_agree():
+    fast, slow, words = MatlabRandom(3), SlowMatlab(3), 0
+    for k in range(500):
+        sign = 1 if k % 2 else -1
+        assert fast._tail(0.5 * sign) == slow.tail(sign)  # both read the same words, also when they start again
+        words += 4
+    ahead = mersenne_twister(3)
+    straight = [next(ahead) for _ in range(words + 1)][-1]
+    assert next(slow.words) != straight  # some did start again
+
+
 def test_the_tables_layers_have_equal_areas():
     X, F = ziggurat()
     areas = [X[i + 1] * (F[i] - F[i + 1]) for i in range(255)]

@@ -58,8 +58,8 @@ def levenberg_marquardt(
     while reason == RUNNING and len(costs) < iterations:
         before, failed = squares, False
         while True:
-            if used >= evaluations:
-                reason = EVALUATIONS
+            if mu > LARGEST_DAMPING or used >= evaluations:
+                reason = DAMPING if mu > LARGEST_DAMPING else EVALUATIONS
                 break
             try:
                 factor = cholesky(J.T @ J + mu * np.eye(len(p)))
@@ -76,9 +76,6 @@ def levenberg_marquardt(
                 break
             failed = True
             mu *= settings.increase
-            if mu > LARGEST_DAMPING:
-                reason = DAMPING
-                break
         if reason != RUNNING:
             break
         short = norm(d) <= settings.step_tolerance * (SQRT_EPS + norm(p))
