@@ -18,6 +18,8 @@ from netbp.types import Array, Indices, State, Vector
 
 FASTEST, SLOWEST = 0.025, 0.1
 """Seconds that a chunk of steps should take: Ctrl-C and progress bars then respond at once."""
+NETWORKS = 256
+"""Of more networks a chunk may take longer in proportion: each has a cost per chunk, its stream, to stay small beside the steps."""
 
 
 class Series(NamedTuple):
@@ -99,6 +101,7 @@ def _snapshots(
     session: Any, problem: Problem, method: Method, state: State, steps: int, every: int | None, record: int | None, pause: bool
 ) -> Iterator[Snapshot]:
     pace, looks = 1, problem.held_out is not None
+    patience = max(1.0, len(state.p) / NETWORKS) if state.p.ndim > 1 else 1.0
     cost = held_out = None
     parts: list[dict[str, Series]] = []
     try:
@@ -106,7 +109,7 @@ def _snapshots(
             wanted = min(steps - state.step, pace, every - state.step % every if every else steps)
             before = time.perf_counter()
             chunk: Chunk = session.advance(wanted, pause or looks)
-            pace = _next_pace(pace, wanted, time.perf_counter() - before)
+            pace = _next_pace(pace, wanted, (time.perf_counter() - before) / patience)
             if not finite(problem, chunk):
                 chunk = last_finite(problem, method, state, chunk, record)
             state = chunk.state

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
 
-# Points drawn for one call of the engine: few enough to stay in the cache for ensembles, which are fast per point.
-DRAWN, DRAWN_PER_ENSEMBLE = 2**21, 2**17
+# Points drawn for one call of the engine: few enough to stay in the cache for ensembles, which are fast per point, but for each
+# network enough to make the call of its own stream, some microseconds, cheap per point.
+DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**21, 2**17, 2**10
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class StochasticSession:
         carry = np.zeros(state.p.shape[:-1])
         self.carry: Array = np.asarray(state.memory.get("epoch_cost", carry), dtype=float)
         width = max(1, state.p.size // state.p.shape[-1])
-        self.drawn = max(1, (DRAWN if state.p.ndim == 1 else DRAWN_PER_ENSEMBLE) // width)
+        self.drawn = DRAWN if state.p.ndim == 1 else max(DRAWN_PER_NETWORK, DRAWN_PER_ENSEMBLE // width)
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Take the steps in pieces whose drawn points fit into the cache."""

@@ -81,11 +81,11 @@ def permutations(rng: Any, N: int, count: int) -> Indices:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, int | str):  # first: nearly all are, and an ensemble asks for a thousand states at a time
+        return value
+    if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return [int(entry) for entry in value]
-    return value if isinstance(value, str) else int(value)
+    return [int(entry) for entry in value] if isinstance(value, np.ndarray) else int(value)
 
 
 def _with_arrays(value: Any, words: Any) -> Any:
