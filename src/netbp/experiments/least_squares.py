@@ -80,11 +80,11 @@ class LeastSquaresExperiment:
 
     def draw(self, run: Run) -> Any:
         """The region of category A, or the sum of squares after each iteration; a Figure."""
-        from netbp.figures import draw_costs, draw_region, house_style, new_figure
+        from netbp.figures import MARGINS, draw_costs, draw_region, house_style, new_figure
 
         problem = self.problem()
         with house_style():
-            figure, ax = new_figure()
+            figure, ax = new_figure(margins=MARGINS if self.picture == "costs" else None)
             if self.picture == "region":
                 draw_region(ax, problem, run.p)
             else:

@@ -99,11 +99,11 @@ class StochasticExperiment:
 
     def draw(self, run: Run) -> Any:
         """The costs, scaled as in figure 7 to the sum of squares (20 x Cost (6)), or the region of category A; a Figure."""
-        from netbp.figures import draw_costs, draw_region, house_style, new_figure
+        from netbp.figures import MARGINS, draw_costs, draw_region, house_style, new_figure
 
         problem = self.problem()
         with house_style():
-            figure, ax = new_figure()
+            figure, ax = new_figure(margins=MARGINS if self.picture == "costs" else None)
             if self.picture == "costs":
                 draw_costs(ax, run, factor=2.0 * problem.N if self.cost == "quadratic" else 1.0)
             else:

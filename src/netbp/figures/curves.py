@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+MARGINS = (0.155, 0.155, 0.945, 0.975)
+"""Room for the labels of `draw_costs`, as `new_figure` takes it."""
+
+
 def draw_activation(
     ax: Any, activation: Activation = sigmoid, weight: float = 1.0, shift: float = 0.0, interval: tuple[float, float] = (-10, 10)
 ) -> None:

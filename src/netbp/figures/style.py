@@ -64,9 +64,21 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = SIZE, **layout: Any) -> tuple[Figure, Any]:
-    """A figure without pyplot and its axes: one, or an array of (rows, columns) without the axes of length 1."""
-    figure = Figure(figsize=size, layout="constrained")
+def new_figure(
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float] = SIZE,
+    margins: tuple[float, float, float, float] | None = None,
+    **layout: Any,
+) -> tuple[Figure, Any]:
+    """A figure without pyplot and its axes: one, or an array of (rows, columns) without the axes of length 1.
+
+    margins: where the axes lie, (left, bottom, right, top) as shares of the figure, which draws in half the time; None fits them
+    around the labels.
+    """
+    figure = Figure(figsize=size, layout="constrained" if margins is None else None)
+    if margins is not None:
+        figure.subplots_adjust(*margins)
     return figure, figure.subplots(rows, columns, **layout)
 
 
