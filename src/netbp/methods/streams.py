@@ -11,6 +11,7 @@ from netbp.matlab import MatlabRandom
 from netbp.types import Indices
 
 GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+PLAIN = ("PCG64", "PCG64DXSM")  # their states hold Python's own numbers only; an ensemble asks for a thousand at a time
 
 
 def stream_from(rng: Any) -> Any:
@@ -51,7 +52,8 @@ def state_of(rng: Any) -> Any:
         return [state_of(one) for one in rng]
     if isinstance(rng, MatlabRandom):
         return rng.state
-    return _plain(rng.bit_generator.state)
+    state = rng.bit_generator.state
+    return state if state["bit_generator"] in PLAIN else _plain(state)
 
 
 def restored(state: Any) -> Any:
@@ -81,7 +83,7 @@ def permutations(rng: Any, N: int, count: int) -> Indices:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, int | str):  # first: nearly all are, and an ensemble asks for a thousand states at a time
+    if isinstance(value, int | str):
         return value
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
