@@ -27,19 +27,28 @@ SQRT_EPS = float(np.sqrt(np.finfo(float).eps))
 LARGEST_DAMPING = 1e16
 
 
-def residual_and_jacobian(bound: BoundReference, p: Vector, norms: bool) -> tuple[Vector, Matrix]:
-    """The residual, N norms or N n_L components, and its Jacobian, with the penalty's rows below them."""
-    r, J = bound.residual(p), bound.jacobian(p)
+def penalty_rows(bound: BoundReference) -> Matrix:
+    """The rows sqrt(2 penalty N) e_i, one for each weight, none without penalty: times p they are the penalty's residuals."""
+    root = np.sqrt(2.0 * bound.objective.penalty * len(bound.objective.x))
+    return root * np.diag(bound.weights)[(bound.weights > 0.0) & (root > 0.0)]
+
+
+def residual(bound: BoundReference, p: Vector, norms: bool) -> Vector:
+    """N norms or N n_L components, and the penalty's rows times p below them."""
+    r = bound.residual(p)
+    r = norm(r.reshape(len(bound.objective.x), -1), axis=1) if norms else r
+    return np.concatenate([r, penalty_rows(bound) @ p])
+
+
+def jacobian(bound: BoundReference, p: Vector, norms: bool) -> Matrix:
+    """The derivative of `residual`."""
+    J = bound.jacobian(p)
     if norms:
-        parts = r.reshape(len(bound.objective.x), -1)
-        r = norm(parts, axis=1)
-        unit = np.divide(parts, r[:, None], out=np.zeros_like(parts), where=r[:, None] > 0.0)
+        parts = bound.residual(p).reshape(len(bound.objective.x), -1)
+        r = norm(parts, axis=1)[:, None]
+        unit = np.divide(parts, r, out=np.zeros_like(parts), where=r > 0.0)
         J = np.einsum("ik,iks->is", unit, J.reshape(*parts.shape, -1))
-    if bound.objective.penalty:
-        root = np.sqrt(2.0 * bound.objective.penalty * len(bound.objective.x))
-        rows = root * np.diag(bound.weights)[bound.weights > 0.0]
-        r, J = np.concatenate([r, rows @ p]), np.vstack([J, rows])
-    return r, J
+    return np.vstack([J, penalty_rows(bound)])
 
 
 def levenberg_marquardt(
@@ -47,7 +56,7 @@ def levenberg_marquardt(
 ) -> Fitted:
     """See `netbp.engines.Bound.least_squares`; an iteration ends with a step that reduces the sum of squares."""
     N, mu = len(bound.objective.x), settings.damping
-    r, J = residual_and_jacobian(bound, p, settings.norms)
+    r, J = residual(bound, p, settings.norms), jacobian(bound, p, settings.norms)
     g, squares, used = J.T @ r, float(r @ r), 1
     gradient = float(np.abs(g).max())
     scale = scale or max(gradient, SQRT_EPS)
@@ -65,7 +74,7 @@ def levenberg_marquardt(
                 factor = cholesky(J.T @ J + mu * np.eye(len(p)))
                 d = -np.linalg.solve(factor.T, np.linalg.solve(factor, g))
                 trial = p + d
-                rt, Jt = residual_and_jacobian(bound, trial, settings.norms)
+                rt = residual(bound, trial, settings.norms)
                 squares, used = float(rt @ rt), used + 1
             except LinAlgError:  # J^T J + mu I is not positive definite to rounding: more damping
                 squares = np.inf
@@ -79,7 +88,8 @@ def levenberg_marquardt(
         if reason != RUNNING:
             break
         short = norm(d) <= settings.step_tolerance * (SQRT_EPS + norm(p))
-        p, r, J, g = trial, rt, Jt, Jt.T @ rt
+        p, r, J = trial, rt, jacobian(bound, trial, settings.norms)  # only here: a step that failed needs no Jacobian
+        g = J.T @ r
         mu *= 1.0 if failed else settings.decrease
         gradient = float(np.abs(g).max())
         costs.append(squares / (2 * N))
