@@ -25,19 +25,22 @@ OWN_LAYER = types.FunctionType(types.void(types.int64, types.int64, types.float6
 VALUE, SLOPE, CURVATURE = range(3)
 
 quick = njit(nogil=True, error_model="numpy")
-product = njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+# A loop that stores takes one of two ways, in vectors or not, by where its arrays lie: its result must not depend on the way, so it
+# may fuse products with sums, but not reorder sums. Loops that only sum may reorder.
+storing = njit(nogil=True, error_model="numpy", fastmath={"contract"})
+summing = njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 
 # -- products ------------------------------------------------------------------------------------------------------
 
 
-@product
+@storing
 def by_blas(points: int, inputs: int, outputs: int) -> bool:
     """Whether a product of these sizes is left to BLAS."""
     return points >= BLAS_POINTS and points * inputs * outputs >= BLAS_PRODUCTS
 
 
-@product
+@storing
 def add_combination(weights: Any, rows: Any, chosen: Any, n: int, out: Any) -> None:
     """Out += sum_(q < n) weights[chosen[q]] rows[chosen[q]], four rows at a time."""
     q = 0
@@ -45,7 +48,10 @@ def add_combination(weights: Any, rows: Any, chosen: Any, n: int, out: Any) -> N
         j0, j1, j2, j3 = chosen[q], chosen[q + 1], chosen[q + 2], chosen[q + 3]
         w0, w1, w2, w3 = weights[j0], weights[j1], weights[j2], weights[j3]
         for k in range(out.size):
-            out[k] += (w0 * rows[j0, k] + w1 * rows[j1, k]) + (w2 * rows[j2, k] + w3 * rows[j3, k])
+            total = out[k] + w0 * rows[j0, k]
+            total += w1 * rows[j1, k]
+            total += w2 * rows[j2, k]
+            out[k] = total + w3 * rows[j3, k]
         q += 4
     while q < n:
         j0 = chosen[q]
@@ -55,7 +61,7 @@ def add_combination(weights: Any, rows: Any, chosen: Any, n: int, out: Any) -> N
         q += 1
 
 
-@product
+@storing
 def nonzeros(weights: Any, chosen: Any) -> int:
     """Where the weights are not zero, into chosen; how many they are."""
     n = 0
@@ -65,7 +71,7 @@ def nonzeros(weights: Any, chosen: Any) -> int:
     return n
 
 
-@product
+@storing
 def weighted_inputs(A: Matrix, WT: Matrix, Z: Matrix) -> None:
     """Z = A WT, the W a of (7). A: (m, n_(l-1)). Z: (m, n_l)."""
     m, inputs = A.shape
@@ -78,7 +84,7 @@ def weighted_inputs(A: Matrix, WT: Matrix, Z: Matrix) -> None:
         add_combination(A[i], WT, chosen, nonzeros(A[i], chosen), Z[i])
 
 
-@product
+@storing
 def affine(A: Matrix, WT: Matrix, b: Vector, Z: Matrix) -> None:
     """Z = A WT + b, (7)."""
     weighted_inputs(A, WT, Z)
@@ -87,7 +93,7 @@ def affine(A: Matrix, WT: Matrix, b: Vector, Z: Matrix) -> None:
             Z[i, k] += b[k]
 
 
-@product
+@summing
 def back(delta: Matrix, WT: Matrix, out: Matrix) -> None:
     """Out = delta W, the W^T delta of (23). delta: (m, n_l). out: (m, n_(l-1))."""
     m, outputs = delta.shape
@@ -102,7 +108,7 @@ def back(delta: Matrix, WT: Matrix, out: Matrix) -> None:
             out[i, j] = total
 
 
-@product
+@storing
 def add_outer(A: Matrix, delta: Matrix, first: int, G: Matrix) -> None:
     """Rows first, first + 1, ... of A^T delta, the sum of the outer products (25), added to G, (rows, n_l)."""
     m, rows = A.shape[0], G.shape[0]
@@ -117,7 +123,7 @@ def add_outer(A: Matrix, delta: Matrix, first: int, G: Matrix) -> None:
         add_combination(column, delta, chosen, nonzeros(column, chosen), G[j])
 
 
-@product
+@storing
 def add_rows(delta: Matrix, g: Vector) -> None:
     """The sum of delta's rows, (24), added to g."""
     for i in range(delta.shape[0]):

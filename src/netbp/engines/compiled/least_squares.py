@@ -14,7 +14,7 @@ from numba import types
 
 from netbp.engines import DAMPING, DECREASE, EVALUATIONS, GRADIENT, NOT_FINITE, RUNNING, STEP, Fitted, LeastSquares
 from netbp.engines.compiled.codes import Function, fingerprint
-from netbp.engines.compiled.layerwise import OWN_LAYER, product, quick
+from netbp.engines.compiled.layerwise import OWN_LAYER, quick, summing
 from netbp.engines.compiled.normal_equations import (
     add_products,
     back_substitute,
@@ -54,7 +54,7 @@ class FittedMany(NamedTuple):
     scale: Vector
 
 
-@product
+@summing
 def norm(v: Vector) -> float:
     """||v||_2."""
     total = 0.0
@@ -95,7 +95,9 @@ def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: boo
     x, _, root, plan, own, penalty = problem
     xs, _, z, a, d, r, JT = scratch
     N, size = x.shape[0], p.size
-    H[:, :] = 0.0
+    for i in range(size):
+        for j in range(size + 1):
+            H[i, j] = 0.0
     for first in range(0, N, block):
         last = min(first + block, N)
         m = last - first
@@ -116,8 +118,9 @@ def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: boo
 @quick
 def solve(H: Matrix, mu: float, U: Matrix, d: Vector) -> bool:
     """(J^T J + mu I) d = -J^T r; False where the matrix is not positive definite to rounding."""
-    U[:, :] = H
     for i in range(d.size):
+        for j in range(i, d.size + 1):
+            U[i, j] = H[i, j]
         U[i, i] += mu
     if not factorise(U):
         return False
@@ -151,7 +154,8 @@ def fit(
         squares, used = sum_of_squares(trial, problem, scratch, block), used + 1
         short = norm(d) <= step_tolerance * (SQRT_EPS + norm(p))
         if squares < before:
-            p[:] = trial
+            for i in range(size):
+                p[i] = trial[i]
             gradient = form_equations(p, problem, scratch, block, norms, H)
             scale = scale if scale != 0.0 else max(gradient, SQRT_EPS)
             if used > 1:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from netbp.engines.compiled.layerwise import activate, product, quick, times_slope
+from netbp.engines.compiled.layerwise import activate, quick, storing, summing, times_slope
 from netbp.engines.compiled.plan import BIASES, CODE, IN, NODES, OUT, WEIGHTS
 from netbp.types import Indices, Matrix, Vector
 
@@ -19,7 +19,7 @@ BLAS_ENTRIES = 100
 """From so many rows, J^T J and its factorisation are left to BLAS."""
 
 
-@product
+@storing
 def combine(n: int, m: int, w: Vector, stride: int, rows: Vector, out: Vector) -> None:
     """Out += sum_(j < n) w[j stride] rows[j m : j m + m]."""
     for j in range(n):
@@ -47,7 +47,8 @@ def forward_points(p: Vector, x: Vector, m: int, plan: Indices, own: Any, z: Vec
         zl, al = z[first : first + m * outputs], a[first : first + m * outputs]
         for k in range(outputs):
             out = zl[k * m : k * m + m]
-            out[:] = p[plan[l, BIASES] + k]
+            for i in range(m):
+                out[i] = p[plan[l, BIASES] + k]
             combine(inputs, m, p[plan[l, WEIGHTS] + k :], outputs, below, out)
         activate(plan[l, CODE], own, zl, al)
         below = al
@@ -62,7 +63,8 @@ def backward_points(p: Vector, m: int, plan: Indices, own: Any, z: Vector, a: Ve
         times_slope(plan[l, CODE], own, z[first : first + m * outputs], a[first : first + m * outputs], delta)
         if l > 0:
             below = d[first - m * inputs : first]
-            below[:] = 0.0
+            for i in range(m * inputs):
+                below[i] = 0.0
             for j in range(inputs):
                 combine(outputs, m, p[plan[l, WEIGHTS] + j * outputs :], 1, delta, below[j * m : j * m + m])
 
@@ -75,7 +77,9 @@ def write_columns(x: Vector, m: int, plan: Indices, a: Vector, d: Vector, column
         inputs, outputs, first = plan[l, IN], plan[l, OUT], m * plan[l, NODES]
         for k in range(outputs):
             delta = d[first + k * m : first + k * m + m]
-            JT[plan[l, BIASES] + k, column : column + m] = delta
+            bias = JT[plan[l, BIASES] + k, column : column + m]
+            for i in range(m):
+                bias[i] = delta[i]
             for j in range(inputs):
                 row = JT[plan[l, WEIGHTS] + j * outputs + k, column : column + m]
                 for i in range(m):
@@ -83,7 +87,7 @@ def write_columns(x: Vector, m: int, plan: Indices, a: Vector, d: Vector, column
         below = a[first : first + m * outputs]
 
 
-@product
+@summing
 def residual_points(y: Vector, root: Vector, m: int, out: Vector, r: Vector) -> float:
     """sqrt(c_i) (y_i - a_i) into r, (n_L m,), output by output; its sum of squares. out: a[L]."""
     total = 0.0
@@ -125,28 +129,32 @@ def jacobian_points(
     """J^T for a block whose forward pass is done, (s + 1, rows), with the residual as its last row; columns left over are zero."""
     top = d[m * plan[-1, NODES] : m * (plan[-1, NODES] + plan[-1, OUT])]
     last, used = JT[JT.shape[0] - 1], m if norms else r.size
-    if used < JT.shape[1]:
-        JT[:, used:] = 0.0
+    for i in range(used, JT.shape[1]):
+        for row in range(JT.shape[0]):
+            JT[row, i] = 0.0
     if norms:
         to_norms(m, root, r, top, last)
         backward_points(p, m, plan, own, z, a, d)
         write_columns(x, m, plan, a, d, 0, JT)
         return
-    last[: r.size] = r
     for k in range(0, r.size, m):
-        top[:] = 0.0
+        for i in range(r.size):
+            top[i] = 0.0
         for i in range(m):
-            top[k + i] = -root[i]
+            top[k + i], last[k + i] = -root[i], r[k + i]
         backward_points(p, m, plan, own, z, a, d)
         write_columns(x, m, plan, a, d, k, JT)
 
 
-@product
+@summing
 def add_products(JT: Matrix, H: Matrix) -> None:
     """The upper triangle of J^T J, and J^T r beside it as the last column, added to H, (s, s + 1)."""
     size, rows = H.shape[0], JT.shape[1]
     if size >= BLAS_ENTRIES:
-        H += np.dot(JT[:size], JT.T)
+        all_products = np.dot(JT[:size], JT.T)
+        for i in range(size):
+            for j in range(i, size + 1):
+                H[i, j] += all_products[i, j]
         return
     for i in range(size):
         left = JT[i]
@@ -160,7 +168,7 @@ def add_products(JT: Matrix, H: Matrix) -> None:
 # -- (J^T J + mu I) d = -J^T r ---------------------------------------------------------------------------------------
 
 
-@product
+@storing
 def eliminate(U: Matrix, first: int, last: int) -> bool:
     """Rows first, ..., last - 1 of the Cholesky factor of the matrix in U, within these rows; False where a pivot is not > 0."""
     columns = U.shape[1]
@@ -179,6 +187,21 @@ def eliminate(U: Matrix, first: int, last: int) -> bool:
 
 
 @quick
+def subtract_products(U: Matrix, first: int, last: int, i: int, end: int) -> None:
+    """The part of the factor's rows first, ..., last - 1 in rows i, ..., end - 1 of the rest."""
+    rest, left = np.empty((last - first, U.shape[1] - i)), np.empty((end - i, last - first))
+    for k in range(rest.shape[0]):
+        for j in range(rest.shape[1]):
+            rest[k, j] = U[first + k, i + j]
+        for j in range(end - i):
+            left[j, k] = rest[k, j]
+    products = np.dot(left, rest)
+    for k in range(end - i):
+        for j in range(rest.shape[1]):
+            U[i + k, i + j] -= products[k, j]
+
+
+@quick
 def factorise(U: Matrix) -> bool:
     """The Cholesky factor R, R^T R = A, in the place of A's upper triangle; the last column b becomes R^-T b."""
     size = U.shape[0]
@@ -189,13 +212,11 @@ def factorise(U: Matrix) -> bool:
         if not eliminate(U, first, last):
             return False
         for i in range(last, size, 256):
-            rest = np.ascontiguousarray(U[first:last, i:])
-            n = min(256, size - i)
-            U[i : i + n, i:] -= np.dot(np.ascontiguousarray(rest[:, :n]).T, rest)
+            subtract_products(U, first, last, i, min(i + 256, size))
     return True
 
 
-@product
+@summing
 def back_substitute(U: Matrix, d: Vector) -> None:
     """D = -R^-1 b, from `factorise`'s R and last column."""
     size = d.size
