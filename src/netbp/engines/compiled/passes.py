@@ -54,6 +54,15 @@ def forward(l: int, at: Shape, p: Any, a: Any, z: Any) -> None:
 
 
 @inline
+def forward_all(at: Shape, p: Any, a: Any, z: Any) -> None:
+    """All layers, from a's first part to its last."""
+    forward(whole(0), at, p, a, z)
+    forward(whole(1), at, p, a, z)
+    forward(whole(2), at, p, a, z)
+    forward(whole(3), at, p, a, z)
+
+
+@inline
 def largest_output(at: Shape, a: Any) -> Any:
     """The largest a[L]_j, which the softmax subtracts so that it cannot overflow."""
     L = len(at.codes)
@@ -146,12 +155,38 @@ def step(l: int, at: Shape, rule: int, eta: float, t: float, c: Any, p: Any, u: 
 
 
 @inline
-def cost_of_all(at: Shape, penalty: float, p: Any, x: Any, y: Any, shares: Any, a: Any, z: Any, targets: Any) -> float:
+def move_all(
+    at: Shape, rule: int, plain: bool, points: float, eta: float, t: float, c: Any, extras: Any, p: Any, u: Any, v: Any, g: Any
+) -> None:
+    """Move all parameters by the mean of a batch's gradients, whose sum is g; extras: penalty, multiplier, decay."""
+    penalty, multiplier, decay = extras
+    for w in range(at.b[-1]):
+        gradient, rate = g[w] / points, eta
+        if not plain:
+            if w < at.b[0]:
+                gradient = fma(2.0 * penalty, p[w], gradient)
+            gradient = fma(decay[w], p[w], gradient)
+            rate = eta * multiplier[w]
+        p[w], u[w], v[w] = move(rule, p[w], gradient, u[w], v[w], rate, t, c)
+
+
+@inline
+def squared_weights(at: Shape, p: Any) -> Any:
+    """sum_l ||W[l]||_F^2, the penalty's part of the Cost."""
+    squares = like(p[0], 0.0)
+    for w in range(at.b[0]):
+        squares = fma(p[w], p[w], squares)
+    return squares
+
+
+@inline
+def cost_of_all(at: Shape, penalty: float, p: Any, blocks: Any, a: Any, z: Any, targets: Any) -> float:
     """Cost(p), (9), of all data, a pack of points at a time.
 
-    x: (blocks, n_1 lanes), y: (blocks, n_L lanes), shares: (blocks, lanes), c_i/N, and 0 for points that only fill up the last
-    block. a, z, targets: room for a block.
+    blocks: x (blocks, n_1 lanes), y (blocks, n_L lanes) and shares (blocks, lanes), c_i/N, and 0 for points that only
+    fill up the last block. a, z, targets: room for a block.
     """
+    x, y, shares = blocks
     lanes = width(a[0])
     sums = like(a[0], 0.0)
     for block in range(len(x)):
@@ -159,24 +194,28 @@ def cost_of_all(at: Shape, penalty: float, p: Any, x: Any, y: Any, shares: Any, 
             a[j] = load(x[block], j * lanes, a[0])
         for j in range(at.sizes[-1]):
             targets[j] = load(y[block], j * lanes, a[0])
-        forward(whole(0), at, p, a, z)
-        forward(whole(1), at, p, a, z)
-        forward(whole(2), at, p, a, z)
-        forward(whole(3), at, p, a, z)
+        forward_all(at, p, a, z)
         sums = fma(load(shares[block], 0, a[0]), cost_of_point(at, a, targets), sums)
-    total, squares = 0.0, 0.0
+    total = 0.0
     for m in range(lanes):
         total += lane(sums, m)
-    if penalty != 0.0:
-        for w in range(at.b[0]):
-            squares = fma(p[w], p[w], squares)
-    return fma(penalty, squares, total)
+    return fma(penalty, squared_weights(at, p), total) if penalty != 0.0 else total
 
 
 def rebuilt(names: dict[str, Any]) -> dict[str, Any]:
     """The functions above with a user's `act`, `slope` or `move` in place of the built-in ones, by name."""
     out = dict(names)
-    functions: tuple[Any, ...] = (forward, error, cost_of_point, back, add_gradient, step, cost_of_all)
+    functions: tuple[Any, ...] = (
+        forward,
+        forward_all,
+        error,
+        cost_of_point,
+        back,
+        add_gradient,
+        step,
+        move_all,
+        cost_of_all,
+    )
     for function in functions:
         plain = getattr(function, "py_func", function)  # without a JIT it is the plain function itself
         out[plain.__name__] = inline(with_globals(plain, out))
