@@ -23,11 +23,13 @@ from scipy.io import loadmat
 import netbp.cli.experiments
 import netbp.cli.progress
 import netbp.cli.tables
+import netbp.report
 from netbp import __version__
 from netbp.cli import main
 from netbp.cli.flags import shown, whole
 from netbp.experiments import EXPERIMENTS, FIGURES
 from netbp.experiments.table import Fit
+from netbp.report import Report
 from netbp.run import Run
 
 SHORT = ("--steps", "300", "--engine", "reference")
@@ -474,3 +476,16 @@ def test_what_is_quick_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     with netbp.cli.progress.Bar("quick") as progress:
         progress(1, 2, 0.5)
     assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(("passed", "code"), [(3, 0), (2, 1)])
+def test_paper_fails_when_a_number_does(
+    passed: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(
+        netbp.report, "write_report", lambda out, progress: seen.append(out) or Report(out / "report.html", passed, 3, 1.0)
+    )
+    assert main(["paper", "--out", "there"]) == code
+    assert seen == [Path("there")]
+    assert "3 numbers compared" in capsys.readouterr().out
