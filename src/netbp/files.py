@@ -32,8 +32,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     A temporary file with a name of its own in the same folder is written, flushed to the disk (fsync) and renamed; the folder
     is flushed too. An existing file's mode bits stay; a symbolic link stays and its target is replaced. Raises NotWrittenError.
     """
-    target = _target(path)
     try:
+        target = _target(path)
         temporary = _temporary_beside(target, content)
         try:
             os.replace(temporary, target)
@@ -47,8 +47,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work."""
-    target = _target(path)
     try:
+        target = _target(path)
         _discard(_temporary_beside(target, b""))
     except OSError as error:
         raise _not_written(path, error) from None
@@ -56,10 +56,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 def _target(path: str | os.PathLike[str]) -> Path:
     if "\0" in os.fspath(path):
-        raise NotWrittenError(errno.EINVAL, f"cannot write {os.fspath(path)!r}: the name holds a NUL character: choose another")
+        raise OSError(errno.EINVAL, "the name holds a NUL character: choose another")
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise _not_written(path, OSError(errno.EISDIR, "it is a folder"))
+        raise OSError(errno.EISDIR, "it is a folder")
     return target
 
 
@@ -97,4 +97,4 @@ def _discard(temporary: Path) -> None:
 
 def _not_written(path: str | os.PathLike[str], error: OSError) -> NotWrittenError:
     reason = REMEDIES.get(error.errno or 0, error.strerror or str(error))
-    return NotWrittenError(error.errno, f"cannot write {os.fspath(path)}: {reason}; what stood there before is untouched")
+    return NotWrittenError(error.errno, f"cannot write {str(path)!r}: {reason}; what stood there before is untouched")
