@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from netbp.files import NotWrittenError, check_writable
 from netbp.interrupts import Interrupts
-from netbp.methods import DIVERGED, FINISHED, STOPPED, Method
+from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Method
 from netbp.problem import Problem
 from netbp.provenance import difference, plain, problem_settings, provenance
 from netbp.record import INTERRUPTED, Run
@@ -56,6 +56,8 @@ def train(
     total, record = count_of(method, steps), checked_record(record)
     before = Run.load(resume) if isinstance(resume, str | os.PathLike) else resume
     described = plain({"problem": problem_settings(problem), "method": method, "record": record, "rng": rng})
+    if before is not None:
+        before = _matching(before, described, total, resume)
     state, generator = opened(problem, start, rng, None if before is None else before.state)
     if save is not None:
         check_writable(save)
@@ -66,7 +68,7 @@ def train(
         now = provenance(described["problem"]["engine"])
         before = Run(state, cost, cost, settings=plain(settings or {}) | described, provenance=now, arrays=dict(arrays or {}))
     else:
-        before = replace(_matching(before, described, total, resume), state=state)
+        before = replace(before, state=state)
     if until is not None and hasattr(until, "remember"):
         until.remember(before.series)
     steady = snapshots(problem, method, state, generator, total, None, record, pause=until is not None)
@@ -90,6 +92,8 @@ class _Training:
     def consume(self, steady: Any) -> Run:
         """Every snapshot in turn, until the run ends in one way or another; the run is saved if it is to be."""
         status, message = FINISHED, ""
+        if self.before.step == self.steps and self.before.status in (CONVERGED, STOPPED, DIVERGED):
+            status, message = self.before.status, self.before.message  # a run that goes on for no step ends as it had ended
         with Interrupts() as interrupts:
             try:
                 for snapshot in steady:
