@@ -242,3 +242,34 @@ def test_an_edited_rule_is_compiled_anew(tmp_path):
     after = first_entry()
     assert after - 0.25 == pytest.approx(2.0 * (before - 0.25), rel=1e-12)
     assert before != 0.25
+
+
+def test_exp_sigmoid_and_tanh_to_the_last_bits():
+    from numba import njit
+
+    from netbp.engines.compiled import formulas
+
+    def over(function):
+        @njit
+        def loop(x, out):
+            for i in range(len(x)):
+                out[i] = function(x[i])
+
+        return loop
+
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-700.0, 709.0, 5000), rng.normal(size=5000), 10.0 ** rng.uniform(-300, 0, 500)])
+    exact = x.astype(np.longdouble)
+    ends = np.array([-np.inf, -1e300, -800.0, 800.0, 1e300, np.inf, np.nan])
+    cases = [
+        (formulas.exp, np.exp(exact), 1.0, [0.0, 0.0, 0.0, np.inf, np.inf, np.inf, np.nan]),
+        (formulas.sigmoid, 1.0 / (1.0 + np.exp(-exact)), 2.0, [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, np.nan]),
+        (formulas.tanh, np.tanh(exact), 3.0, [-1.0, -1.0, -1.0, 1.0, 1.0, 1.0, np.nan]),
+    ]
+    for function, wanted, ulps, limits in cases:
+        found, loop = np.empty_like(x), over(function)
+        loop(x, found)
+        assert np.max(np.abs(found - wanted) / np.spacing(np.abs(wanted).astype(float))) <= ulps
+        at_the_ends = np.empty_like(ends)
+        loop(ends, at_the_ends)
+        np.testing.assert_array_equal(at_the_ends, limits)
