@@ -17,6 +17,8 @@ from netbp.types import Indices, Matrix, Vector
 
 BLAS_ENTRIES = 100
 """From so many rows, J^T J and its factorisation are left to BLAS."""
+PANEL, STRIP = 64, 256
+"""How many rows are eliminated together, and how many then updated by one product."""
 
 
 @storing
@@ -207,12 +209,12 @@ def factorise(U: Matrix) -> bool:
     size = U.shape[0]
     if size < BLAS_ENTRIES:
         return eliminate(U, 0, size)
-    for first in range(0, size, 64):
-        last = min(first + 64, size)
+    for first in range(0, size, PANEL):
+        last = min(first + PANEL, size)
         if not eliminate(U, first, last):
             return False
-        for i in range(last, size, 256):
-            subtract_products(U, first, last, i, min(i + 256, size))
+        for i in range(last, size, STRIP):
+            subtract_products(U, first, last, i, min(i + STRIP, size))
     return True
 
 
