@@ -21,7 +21,7 @@ from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
 from netbp.files import NotWrittenError
 from netbp.interrupts import Interrupts
-from netbp.provenance import difference, plain
+from netbp.provenance import difference, formula, plain
 from netbp.stopping import NoImprovement
 
 same = np.testing.assert_array_equal
@@ -126,7 +126,13 @@ def test_a_start_whose_cost_is_not_finite_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "record"), [(SGD, 4), (nb.StochasticGradient(rate=0.5, batch=3, sampling="epochs"), None), (nb.TrustRegion(), None)]
+    ("method", "record"),
+    [
+        (SGD, 4),
+        (nb.StochasticGradient(rate=0.5, batch=3, sampling="epochs"), None),
+        (nb.StochasticGradient(batch=lambda t: 1 + t % 4, sampling="epochs"), None),
+        (nb.TrustRegion(), None),
+    ],
 )
 def test_held_out_costs_are_recorded_with_the_costs(with_held_out: nb.Problem, method: Any, record: int | None) -> None:
     run = nb.train(with_held_out, method, 24, rng=1, record=record)
@@ -377,7 +383,11 @@ def test_settings_tell_functions_and_arrays_apart() -> None:
     assert plain(np.arange(3)) == [0, 1, 2]
     assert plain(float("nan")) == "nan"
     assert plain(np.bool_(True)) is True
+    assert plain(nb.adam) == "netbp.rules.adam"
+    assert plain([nb.MatlabRandom(3), np.random.default_rng(1)]) == ["MatlabRandom(3)", "Generator(PCG64)"]
     assert plain([None, {"a": Path("b")}]) == [None, {"a": "b"}]
     assert plain(nb.SteepestDescent(rate=list(range(100))))["rate"]["shape"] == [100]
+    mine = nb.Activation("sigmoid", lambda z: z**3, lambda z, a: 3 * z**2, lambda z, a: 6 * z)
+    assert formula(nb.sigmoid) == "sigmoid" != formula(mine)
     assert difference({"a": {"b": 1}}, {"a": {"b": 1}}) is None
     assert difference({"a": {"b": 1}}, {"a": {"b": 2}}) == "its a.b is 1, but here it is 2"

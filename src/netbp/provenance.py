@@ -79,14 +79,16 @@ def _plain_object(value: Any) -> Any:
         return {"kind": type(value).__name__, **{f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}}
     if callable(value):
         return function_name(value)
+    if isinstance(value, np.random.Generator):
+        return str(value)  # its repr has an address
     return str(value) if isinstance(value, Path) else repr(value)
 
 
 def function_name(function: Any) -> str:
-    """A function's module and name, and a fingerprint of its code: two functions of one name are told apart."""
+    """A function's module and name, and outside netbp a fingerprint of its code: two functions of one name are told apart."""
     name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
     code = getattr(function, "__code__", None)
-    if code is None:
+    if code is None or name.startswith("netbp."):
         return name
     constants = repr([c for c in code.co_consts if not hasattr(c, "co_code")])
     text = code.co_code + repr((code.co_names, constants, function.__defaults__, closure(function))).encode()
@@ -117,10 +119,10 @@ def problem_settings(problem: Any) -> dict[str, Any]:
         _described[problem] = {
             "network": {
                 "sizes": list(network.sizes),
-                "activations": [sigma.name for sigma in network.activations],
+                "activations": [formula(sigma) for sigma in network.activations],
                 "parameters": network.size,
             },
-            "cost": problem.cost.name,
+            "cost": formula(problem.cost),
             "penalty": float(problem.penalty),
             "engine": problem.engine.name,
             "points": problem.N,
@@ -128,6 +130,12 @@ def problem_settings(problem: Any) -> dict[str, Any]:
             "held_out": None if held_out is None else digest(*held_out),
         }
     return _described[problem]
+
+
+def formula(part: Any) -> str:
+    """The name of an activation or a cost; for one of your own, with the fingerprint of its value's code."""
+    name = function_name(part.value)
+    return f"{part.name} {name}" if "#" in name else str(part.name)
 
 
 def difference(before: Any, now: Any, at: str = "") -> str | None:

@@ -153,10 +153,19 @@ def epoch_means(costs: Array, batches: Batches, carry: Array, N: int) -> tuple[A
     steps, whatever the chunks are: that keeps their bits.
     """
     weighted = costs * np.diff(batches.offsets).reshape(-1, *[1] * (costs.ndim - 1))
-    means, start = [], 0
-    for end in batches.ends:
-        total = np.add.accumulate(np.concatenate([carry[None], weighted[start:end]]))[-1]
-        means.append(total / N)
-        carry, start = np.zeros_like(carry), end
-    carry = np.add.accumulate(np.concatenate([carry[None], weighted[start:]]))[-1]
-    return np.array(means).reshape(len(means), *carry.shape), carry
+    ends, shape = batches.ends, costs.shape[1:]
+    if not len(ends):
+        return np.empty((0, *shape)), in_turn(carry, weighted)
+    sums = [in_turn(carry, weighted[: ends[0]])[None]]
+    gaps = np.diff(ends)
+    if len(gaps) and (gaps == gaps[0]).all():  # epochs of equally many steps: all at once
+        rows = weighted[ends[0] : ends[-1]].reshape(len(gaps), gaps[0], *shape)
+        sums.append(np.add.accumulate(rows, axis=1)[:, -1])
+    else:
+        sums += [in_turn(np.zeros(shape), part)[None] for part in np.split(weighted, ends)[1:-1]]
+    return np.concatenate(sums) / N, in_turn(np.zeros(shape), weighted[ends[-1] :])
+
+
+def in_turn(carry: Array, costs: Array) -> Array:
+    """Carry + costs[0] + costs[1] + ..., in this order."""
+    return np.asarray(np.add.accumulate(np.concatenate([np.asarray(carry)[None], costs]))[-1])
