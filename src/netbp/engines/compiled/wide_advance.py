@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 INDICES, INDEX_ROWS = types.int64[::1], types.int64[:, ::1]
 SWEEP = types.FunctionType(types.void(VECTOR, VECTOR, VECTOR, VECTOR, NUMBER, VECTOR, NUMBER, VECTOR))
-TILE = 2048
-"""How many entries of a gradient are formed before the rule takes them: 16 KiB."""
+TILE = 4096
+"""How many entries of a gradient are formed before the rule takes them: 32 KiB."""
 
 USES_U = (MOMENTUM, NESTEROV, ADAM, OWN)
 USES_V = (ADAGRAD, RMSPROP, ADAM, OWN)
