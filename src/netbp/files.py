@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
-from pathlib import Path
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full: make room or choose another disk",
@@ -40,7 +38,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         except OSError:
             _discard(temporary)
             raise
-        _flush_folder(target.parent)
+        _flush_folder(os.path.dirname(target))
     except OSError as error:
         raise _not_written(path, error) from None
 
@@ -54,33 +52,42 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _not_written(path, error) from None
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: str | os.PathLike[str]) -> str:
     if "\0" in os.fspath(path):
         raise OSError(errno.EINVAL, "the name holds a NUL character: choose another")
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    target = os.path.realpath(os.fspath(path))
+    if stat.S_ISDIR(_mode(target) or 0):
         raise OSError(errno.EISDIR, "it is a folder")
     return target
 
 
-def _temporary_beside(target: Path, content: bytes) -> Path:
+def _mode(target: str) -> int | None:
+    """The mode of what stands at target, or None when nothing does."""
+    try:
+        return os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _temporary_beside(target: str, content: bytes) -> str:
     """A finished temporary file in target's folder, with target's mode bits where target exists."""
-    temporary = target.parent / f".netbp-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    temporary = os.path.join(os.path.dirname(target), f".netbp-{os.getpid()}-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        mode = _mode(target)
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
     except BaseException:  # also KeyboardInterrupt: leave no litter
         _discard(temporary)
         raise
     return temporary
 
 
-def _flush_folder(folder: Path) -> None:
+def _flush_folder(folder: str) -> None:
     if os.name != "posix":  # elsewhere a folder cannot be opened
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -90,9 +97,9 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _discard(temporary: Path) -> None:
+def _discard(temporary: str) -> None:
     with contextlib.suppress(OSError):
-        temporary.unlink()
+        os.unlink(temporary)
 
 
 def _not_written(path: str | os.PathLike[str], error: OSError) -> NotWrittenError:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,11 +21,13 @@ _described: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 def provenance(engine: str) -> dict[str, Any]:
     """Versions, machine, engine and the time of the start, as a JSON-able dictionary."""
+    from datetime import UTC, datetime
+
     libraries = ("netbp", "numpy", "scipy", "numba", "torch")
     loaded = {name: getattr(sys.modules[name], "__version__", "?") for name in libraries if name in sys.modules}
     return {
         "engine": engine,
-        "versions": {"python": platform.python_version(), **loaded},
+        "versions": {"python": sys.version.split()[0], **loaded},
         "machine": dict(machine()),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": 0.0,
@@ -40,7 +38,7 @@ def provenance(engine: str) -> dict[str, Any]:
 def machine() -> Mapping[str, Any]:
     """The processor, the number of cores and the system."""
     processor = ""
-    if Path("/proc/cpuinfo").exists():
+    if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return {
@@ -81,7 +79,7 @@ def _plain_object(value: Any) -> Any:
         return function_name(value)
     if isinstance(value, np.random.Generator):
         return str(value)  # its repr has an address
-    return str(value) if isinstance(value, Path) else repr(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else repr(value)
 
 
 def function_name(function: Any) -> str:
@@ -91,6 +89,8 @@ def function_name(function: Any) -> str:
     if code is None or name.startswith("netbp."):
         return name
     constants = repr([c for c in code.co_consts if not hasattr(c, "co_code")])
+    import hashlib
+
     text = code.co_code + repr((code.co_names, constants, function.__defaults__, closure(function))).encode()
     return f"{name}#{hashlib.sha256(text).hexdigest()[:16]}"
 
@@ -103,6 +103,8 @@ def closure(function: Any) -> list[str]:
 
 def digest(*arrays: ArrayLike | None) -> str:
     """The SHA-256 of the arrays' shapes, types and bytes."""
+    import hashlib
+
     total = hashlib.sha256()
     for array in arrays:
         values = np.ascontiguousarray(() if array is None else array)

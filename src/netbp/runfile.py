@@ -7,15 +7,12 @@ numpy.load(path, allow_pickle=False) reads it; so does any program that knows zi
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
 import os
 import re
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +39,9 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
             raise ValueError(f"the array {name} holds {np.asarray(array).dtype}: a run keeps numbers only")
     described = {"format": FORMAT, "version": VERSION, "arrays": sorted(arrays), **header}
     text = json.dumps(described, allow_nan=False, ensure_ascii=True).encode()
+    import hashlib
+    import zipfile
+
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = SEAL + b"0" * DIGITS
@@ -56,7 +56,8 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the arrays of a run's file. Raises RunFileError with one line, FileNotFoundError when there is none."""
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {os.fspath(path)}: check the name") from None
     except (OSError, ValueError) as error:
@@ -90,6 +91,8 @@ def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def _check_seal(content: bytes) -> None:
+    import hashlib
+
     if not content:
         raise RunFileError("is empty: it holds no run")
     if not content.startswith(b"PK\x03\x04"):
@@ -100,6 +103,8 @@ def _check_seal(content: bytes) -> None:
 
 
 def _members(content: bytes) -> dict[str, Array]:
+    import zipfile
+
     members: dict[str, Array] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():

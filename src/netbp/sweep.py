@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,6 +129,8 @@ def _in_threads(work: Callable[[slice], Ends], M: int, workers: int) -> list[End
     blocks = [slice(i, min(i + NETWORKS, M)) for i in range(0, M, NETWORKS)]
     if workers == 1:
         return [work(block) for block in blocks]
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(workers)
     try:
         return list(pool.map(work, blocks))
