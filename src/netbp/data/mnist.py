@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +63,9 @@ def _found(folder: str | os.PathLike[str] | None, name: str) -> Path:
 
 def _idx(path: Path, header: tuple[int, ...]) -> NDArray[np.uint8]:
     """The bytes after an IDX file's header, which must be `header`: the magic number, then the size of each dimension."""
+    import gzip
+    import zlib
+
     start = 4 * len(header)
     size = start + int(np.prod(header[1:]))
     try:
