@@ -2,49 +2,92 @@
 
 The system of Higham & Higham, "Deep Learning: An Introduction for Applied Mathematicians":
 `train(problem, method) -> run`.
+
+A public name's module is loaded when the name is first used, so that the import itself costs next to nothing.
 """
 
-from netbp import data as data
-from netbp.activations import Activation as Activation
-from netbp.activations import identity as identity
-from netbp.activations import leaky_relu as leaky_relu
-from netbp.activations import relu as relu
-from netbp.activations import sigmoid as sigmoid
-from netbp.activations import step as step
-from netbp.activations import tanh as tanh
-from netbp.check import GradientCheck as GradientCheck
-from netbp.check import check_gradient as check_gradient
-from netbp.costs import Cost as Cost
-from netbp.costs import quadratic as quadratic
-from netbp.costs import softmax_log_loss as softmax_log_loss
-from netbp.matlab import MatlabRandom as MatlabRandom
-from netbp.methods.deterministic import LBFGS as LBFGS
-from netbp.methods.deterministic import NelderMead as NelderMead
-from netbp.methods.deterministic import NewtonCG as NewtonCG
-from netbp.methods.deterministic import TrustRegion as TrustRegion
-from netbp.methods.least_squares import LevenbergMarquardt as LevenbergMarquardt
-from netbp.methods.stochastic import SteepestDescent as SteepestDescent
-from netbp.methods.stochastic import StochasticGradient as StochasticGradient
-from netbp.network import Network as Network
-from netbp.network import glorot as glorot
-from netbp.network import he as he
-from netbp.problem import Problem as Problem
-from netbp.rules import adagrad as adagrad
-from netbp.rules import adam as adam
-from netbp.rules import momentum as momentum
-from netbp.rules import nesterov as nesterov
-from netbp.rules import rmsprop as rmsprop
-from netbp.rules import sgd as sgd
-from netbp.run import Run as Run
-from netbp.run import Series as Series
-from netbp.run import Snapshot as Snapshot
-from netbp.run import stream as stream
-from netbp.run import train as train
-from netbp.runfile import RunFileError as RunFileError
-from netbp.stopping import no_improvement as no_improvement
-from netbp.sweep import Multistart as Multistart
-from netbp.sweep import multistart as multistart
-from netbp.types import Data as Data
-from netbp.types import State as State
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netbp import data as data
+    from netbp.activations import Activation as Activation
+    from netbp.activations import identity as identity
+    from netbp.activations import leaky_relu as leaky_relu
+    from netbp.activations import relu as relu
+    from netbp.activations import sigmoid as sigmoid
+    from netbp.activations import step as step
+    from netbp.activations import tanh as tanh
+    from netbp.check import GradientCheck as GradientCheck
+    from netbp.check import check_gradient as check_gradient
+    from netbp.costs import Cost as Cost
+    from netbp.costs import quadratic as quadratic
+    from netbp.costs import softmax_log_loss as softmax_log_loss
+    from netbp.matlab import MatlabRandom as MatlabRandom
+    from netbp.methods.deterministic import LBFGS as LBFGS
+    from netbp.methods.deterministic import NelderMead as NelderMead
+    from netbp.methods.deterministic import NewtonCG as NewtonCG
+    from netbp.methods.deterministic import TrustRegion as TrustRegion
+    from netbp.methods.least_squares import LevenbergMarquardt as LevenbergMarquardt
+    from netbp.methods.stochastic import SteepestDescent as SteepestDescent
+    from netbp.methods.stochastic import StochasticGradient as StochasticGradient
+    from netbp.network import Network as Network
+    from netbp.network import glorot as glorot
+    from netbp.network import he as he
+    from netbp.problem import Problem as Problem
+    from netbp.rules import adagrad as adagrad
+    from netbp.rules import adam as adam
+    from netbp.rules import momentum as momentum
+    from netbp.rules import nesterov as nesterov
+    from netbp.rules import rmsprop as rmsprop
+    from netbp.rules import sgd as sgd
+    from netbp.run import Run as Run
+    from netbp.run import Series as Series
+    from netbp.run import Snapshot as Snapshot
+    from netbp.run import stream as stream
+    from netbp.run import train as train
+    from netbp.runfile import RunFileError as RunFileError
+    from netbp.stopping import no_improvement as no_improvement
+    from netbp.sweep import Multistart as Multistart
+    from netbp.sweep import multistart as multistart
+    from netbp.types import Data as Data
+    from netbp.types import State as State
 
 __version__ = "0.1.0"
+
+PUBLIC = {
+    "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
+    "netbp.check": "GradientCheck check_gradient",
+    "netbp.costs": "Cost quadratic softmax_log_loss",
+    "netbp.matlab": "MatlabRandom",
+    "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",
+    "netbp.methods.least_squares": "LevenbergMarquardt",
+    "netbp.methods.stochastic": "SteepestDescent StochasticGradient",
+    "netbp.network": "Network glorot he",
+    "netbp.problem": "Problem",
+    "netbp.rules": "adagrad adam momentum nesterov rmsprop sgd",
+    "netbp.run": "Run Series Snapshot stream train",
+    "netbp.runfile": "RunFileError",
+    "netbp.stopping": "no_improvement",
+    "netbp.sweep": "Multistart multistart",
+    "netbp.types": "Data State",
+}
+"""Every public name, by the module that defines it."""
+
+MODULES = {name: module for module, names in PUBLIC.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, from its module, loaded now if it was not yet."""
+    if name == "data":
+        return import_module("netbp.data")
+    if name not in MODULES:
+        raise AttributeError(f"netbp has no {name!r}: its public names are {', '.join(sorted(MODULES))}, data")
+    value = globals()[name] = getattr(import_module(MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *MODULES, "data"})
