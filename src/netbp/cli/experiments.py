@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from netbp.cli.failures import FAILED
@@ -46,6 +48,8 @@ def draw_figure(number: int, experiment: Any, settings: dict[str, Any], out: Pat
         run, experiment = _saved(saved, number, experiment)
     else:
         experiment = replace(experiment, **settings)
+        # Matplotlib loads while the run computes in machine code, which needs no interpreter.
+        Thread(target=import_module, args=("netbp.figures",), daemon=True).start()
         with Bar(f"figure {number}") as progress:
             run = experiment.run(progress=progress, save=save)
         if run is not None and (code := tell(run, f"figure {number}", save)):
