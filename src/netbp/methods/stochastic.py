@@ -24,6 +24,7 @@ PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
 # Points drawn for one call of the engine: few enough to stay in the cache, but for each network of an ensemble enough to make
 # the call of its own stream, some microseconds, cheap per point.
 DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**15, 2**17, 2**10
+LINE = 8  # indices in a line of the cache
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class StochasticSession:
         carry = np.zeros(state.p.shape[:-1])
         self.carry: Array = np.asarray(state.memory.get("epoch_cost", carry), dtype=float)
         width = max(1, state.p.size // state.p.shape[-1])
-        self.drawn = DRAWN if state.p.ndim == 1 else max(DRAWN_PER_NETWORK, DRAWN_PER_ENSEMBLE // width)
+        # An odd number of cache lines for each network: with a power of two, their indices would fall into one set of the cache.
+        self.drawn = DRAWN if state.p.ndim == 1 else (max(DRAWN_PER_NETWORK, DRAWN_PER_ENSEMBLE // width) // LINE | 1) * LINE
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Take the steps in pieces whose drawn points fit into the cache."""

@@ -199,8 +199,26 @@ def layer_of_own(which: int, code: int, z: Vector, a: Vector, out: Vector) -> No
             out[i] *= curvature(code, z[i], a[i])
 
 
+class Addressed(types.WrapperAddressProtocol):
+    """A compiled function by its address, found once: Numba would look a function up anew at every call of a kernel."""
+
+    _numba_type_ = OWN_LAYER
+
+    def __init__(self, compiled: Any) -> None:
+        result = compiled.get_compile_result(OWN_LAYER.signature)
+        self.compiled = compiled  # which keeps the machine code alive
+        self.address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+
+    def __wrapper_address__(self) -> int:
+        return self.address
+
+    def signature(self) -> Any:
+        """What the function takes and returns."""
+        return OWN_LAYER.signature
+
+
 @cache
-def own_layer(own: tuple[Activation, ...]) -> Function:
+def own_layer(own: tuple[Activation, ...]) -> Any:
     """`layer_of_own`, compiled for a network's own activations, once per process; the kernels are handed its address.
 
     Raises ValueError when Numba cannot compile one of them.
@@ -214,7 +232,7 @@ def own_layer(own: tuple[Activation, ...]) -> Function:
             f"the compiled engine cannot compile the activation {names} ({str(error).splitlines()[0]}): write it with operators "
             "and NumPy functions of single numbers, or use Problem(..., engine=Reference())"
         ) from error
-    return compiled
+    return Addressed(compiled) if hasattr(compiled, "get_compile_result") else compiled  # plain Python without the JIT
 
 
 # -- costs, point by point -----------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ def writable(array: Any, dtype: Any) -> Array:
 
 def checked(indices: Array, N: int) -> Array:
     """The indices, in the form of the kernels; raises IndexError where one is no point, since machine code would not."""
-    if indices.size and (indices.min() < 0 or indices.max() >= N):
+    # As unsigned numbers the negative ones are the largest: one look at each index is enough.
+    if indices.size and np.asarray(indices, np.int64).view(np.uint64).max() >= N:
         raise IndexError(f"the data has points 0 to {N - 1}, but the indices run from {indices.min()} to {indices.max()}")
     return np.atleast_2d(writable(indices, np.int64))
 
