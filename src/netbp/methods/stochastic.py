@@ -23,7 +23,7 @@ PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
 
 # Points drawn for one call of the engine: few enough to stay in the cache, but for each network of an ensemble enough to make
 # the call of its own stream, some microseconds, cheap per point.
-DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**15, 2**17, 2**10
+DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**15, 2**17, 2**11
 LINE = 8  # indices in a line of the cache
 
 

@@ -16,7 +16,7 @@ from netbp.network import Network
 class Compiled:
     """Numba in double precision; accepts every dense network with a built-in cost.
 
-    An activation of one's own is compiled too, once per process (1 or 2 seconds), if it works on single numbers.
+    An activation of one's own is compiled too, once per process (a few seconds), if it works on single numbers.
     """
 
     name = "compiled"
