@@ -1,7 +1,7 @@
 """Levenberg-Marquardt from 1,000 random starts on the ten points, both residuals, against scipy.optimize.least_squares.
 
 Claim: at least 50 times as fast as method="trf" with the same Jacobian and tolerances, in time per start that reaches 1e-6,
-on one core.
+as `multistart` runs, on all cores; the ratio on one core stands beside it.
 
     python -m benchmarks.least_squares [--rounds 5] [--starts 1000] [--sample 100]
 
@@ -87,7 +87,8 @@ def main() -> None:
         timed = in_turn(contenders, options.rounds)
         report.timings(f"Residual '{residual}', microseconds per start that reaches 1e-6", timed, 1e-6, "us")
         claim = f"{residual}: times as fast as SciPy trf"
-        report.targets.append(Target(claim, timed[2].over(timed[0]), 50, at_least=True))
+        report.targets.append(Target(f"{claim}, {cores} cores, as multistart runs", timed[2].over(timed[1]), 50, at_least=True))
+        report.targets.append(Target(f"{claim}, 1 core", timed[2].over(timed[0]), 50, at_least=True))
         ours, theirs = np.asarray(fits(1)), scipy_costs(problem, residual, sample)
         alike = np.array([nb.train(problem, method, start=p).final_cost for p in sample])
         share = [f"{three(100 * float((costs <= LEVEL).mean()))} %" for costs in (ours, theirs, alike)]
