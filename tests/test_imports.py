@@ -189,7 +189,7 @@ def test_names_loaded_late_are_the_names_declared() -> None:
     """What a type checker sees of the package is what it gives: the same names from the same modules."""
     tree = ast.parse((SOURCE / "__init__.py").read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    declared = {
-        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    } - {("netbp", "data")}
+    declared = {(node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names} - {
+        ("netbp", "data")
+    }
     assert declared == {(module, name) for module, names in netbp.PUBLIC.items() for name in names.split()}
