@@ -17,12 +17,11 @@ from netbp.engines.compiled.codes import Function, fingerprint
 from netbp.engines.compiled.layerwise import OWN_LAYER, quick, summing
 from netbp.engines.compiled.normal_equations import (
     add_products,
+    back_substitute,
+    factorise,
     forward_points,
     jacobian_points,
-    largest_gradient,
     residual_points,
-    set_gram,
-    solve,
     transposed,
 )
 from netbp.engines.compiled.plan import BIASES, NODES, OUT
@@ -92,14 +91,10 @@ def sum_of_squares(p: Vector, problem: Any, scratch: Any, block: int) -> float:
 
 @quick
 def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: bool, H: Matrix) -> float:
-    """What `solve` takes into H, after `sum_of_squares` at the same p; the largest |entry| of J^T r."""
+    """J^T J and J^T r into H, (s, s + 1), after `sum_of_squares` at the same p; the largest |entry| of J^T r."""
     x, _, root, plan, own, penalty = problem
     xs, _, z, a, d, r, JT = scratch
     N, size = x.shape[0], p.size
-    if H.shape[0] < size:
-        jacobian_points(p, xs, root, N, plan, own, norms, z, a, d, r[: N * plan[-1, OUT]], JT)
-        set_gram(JT, H)
-        return largest_gradient(JT)
     for i in range(size):
         for j in range(size + 1):
             H[i, j] = 0.0
@@ -118,6 +113,19 @@ def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: boo
     for i in range(size):
         largest = max(largest, abs(H[i, size]))
     return largest
+
+
+@quick
+def solve(H: Matrix, mu: float, U: Matrix, d: Vector) -> bool:
+    """(J^T J + mu I) d = -J^T r; False where the matrix is not positive definite to rounding."""
+    for i in range(d.size):
+        for j in range(i, d.size + 1):
+            U[i, j] = H[i, j]
+        U[i, i] += mu
+    if not factorise(U):
+        return False
+    back_substitute(U, d)
+    return True
 
 
 @quick
@@ -140,9 +148,7 @@ def fit(
     increase, decrease, function_tolerance, step_tolerance = settings
     iterations, evaluations = limits
     size, N = p.size, problem[0].shape[0]
-    rows = N if norms else N * problem[3][-1, OUT]
-    n = rows if rows < size and block >= N and problem[5] == 0.0 else size
-    H, U, d, trial = np.empty((n, n + 1)), np.empty((n, n + 1)), np.zeros(size), p.copy()
+    H, U, d, trial = np.empty((size, size + 1)), np.empty((size, size + 1)), np.zeros(size), p.copy()
     reason, done, used, before, gradient, failed = RUNNING, 0, 0, np.inf, np.nan, False
     while True:
         squares, used = sum_of_squares(trial, problem, scratch, block), used + 1
@@ -177,7 +183,7 @@ def fit(
                 reason = DAMPING
             elif used >= evaluations:
                 reason = EVALUATIONS
-            elif solve(H, mu, scratch[-1], U, d):
+            elif solve(H, mu, U, d):
                 break
             else:
                 mu, failed = mu * increase, True
