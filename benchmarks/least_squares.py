@@ -1,7 +1,7 @@
 """Levenberg-Marquardt from 1,000 random starts on the ten points, both residuals, against scipy.optimize.least_squares.
 
 Claim: at least 50 times as fast as method="trf" with the same Jacobian and tolerances, in time per start that reaches 1e-6,
-as `multistart` runs, on all cores; the ratio on one core stands beside it.
+on one core each. The ratio of `multistart` on all cores to SciPy on one stands beside it; it is not the claim.
 
     python -m benchmarks.least_squares [--rounds 5] [--starts 1000] [--sample 100]
 
