@@ -16,7 +16,7 @@ Written by `python -m benchmarks.tables` from the last line of each file in `res
 wall-clock time unless a table says otherwise; the contenders of a table took turns in one run, and the ratios are medians of the
 ratios of the rounds.
 
-How to read the targets. Against rivals tuned by hand the limits of Listing 6.1 (8 x JAX, 1,000 x PyTorch) are missed, in both modes;
+How to read the targets. Against rivals tuned by hand the limits of Listing 6.1 (8 x JAX, 1,000 x PyTorch) are missed in both modes;
 these pairs were targets until they had been measured, and are now rows of the tables only. The claim about Levenberg-Marquardt is
 for one core each; its line for 2 cores sets two of netbp's against one of SciPy's, was added after the first was missed, and is
 missed too. MNIST's accuracies are held against the best of 20 seeds, within half a point, which is looser than the spread of 5
