@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from netbp.costs import Cost as Cost
     from netbp.costs import quadratic as quadratic
     from netbp.costs import softmax_log_loss as softmax_log_loss
+    from netbp.layers import Conv as Conv
+    from netbp.layers import Dense as Dense
+    from netbp.layers import Dropout as Dropout
+    from netbp.layers import Flatten as Flatten
+    from netbp.layers import Flip as Flip
+    from netbp.layers import Pool as Pool
     from netbp.matlab import MatlabRandom as MatlabRandom
     from netbp.methods.deterministic import LBFGS as LBFGS
     from netbp.methods.deterministic import NelderMead as NelderMead
@@ -61,6 +67,7 @@ PUBLIC = {
     "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
     "netbp.check": "GradientCheck check_gradient",
     "netbp.costs": "Cost quadratic softmax_log_loss",
+    "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",
     "netbp.methods.least_squares": "LevenbergMarquardt",

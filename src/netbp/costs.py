@@ -21,7 +21,8 @@ class Cost:
     value: (a, y) -> C, (...,). slope: (a, y) -> dC/da, (..., n_L). curvature: (a, y, v) -> (d^2C/da^2) v, (..., n_L), the
     Hessian of C by a times v. predict: a -> what the outputs mean (probabilities, say), (..., n_L). least_squares: whether C is
     half a sum of squares of y - a, so that residuals and Levenberg-Marquardt apply. analytic: whether `value` continues to
-    complex a (for the complex-step check).
+    complex a (for the complex-step check). categories: whether the targets say which category a point is in, so that errors
+    can be counted.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Cost:
     predict: Callable[[Any], Any]
     least_squares: bool = False
     analytic: bool = False
+    categories: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -92,4 +94,5 @@ softmax_log_loss = Cost(
     softmax_log_loss_curvature,
     softmax,
     analytic=True,
+    categories=True,
 )

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full: make room or choose another disk",
@@ -24,8 +25,8 @@ class NotWrittenError(OSError):
     """A file could not be written; what stood there before is untouched."""
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write content to path so that at any moment, killed or not, path holds the old file or the new one, whole.
+def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write content, or its pieces one after the other, to path so that at any moment, killed or not, path holds the old file or the new one, whole.
 
     A temporary file with a name of its own in the same folder is written, flushed to the disk (fsync) and renamed; the folder
     is flushed too. An existing file's mode bits stay; a symbolic link stays and its target is replaced. Raises NotWrittenError.
@@ -69,13 +70,13 @@ def _mode(target: str) -> int | None:
         return None
 
 
-def _temporary_beside(target: str, content: bytes) -> str:
+def _temporary_beside(target: str, content: bytes | Iterable[bytes | memoryview]) -> str:
     """A finished temporary file in target's folder, with target's mode bits where target exists."""
     temporary = os.path.join(os.path.dirname(target), f".netbp-{os.getpid()}-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         mode = _mode(target)

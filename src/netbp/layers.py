@@ -1,31 +1,310 @@
-"""Layers: shapes and parameter counts, no arithmetic."""
+"""Layers: shapes and parameter counts, no arithmetic.
+
+A layer is written without its input, `Conv(32, 5, pad=2)`; the network that it stands in places it, which gives it the shape of
+what comes in and checks that it fits. Shapes are (n,) for vectors, (channels, length) for signals and (channels, height, width)
+for images; an image travels as one flat row, channel by channel, each row by row.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import prod
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from netbp.activations import Activation
+from netbp.activations import Activation, identity
+
+Shape = tuple[int, ...]
+PerAxis = int | tuple[int, ...]
+PerSide = int | tuple[int | tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Dense:
-    """A fully connected layer, a = sigma(W a' + b), (8): W is outputs by inputs, b has `outputs` entries."""
+class Layer:
+    """What every layer has: the shape `input` of what comes in, () until a network has placed it.
 
-    inputs: int
-    outputs: int
-    activation: Activation
+    random: whether it draws random numbers in training steps; it is then something else, fixed, in evaluation.
+    """
+
+    input: Shape = field(default=(), kw_only=True, repr=False)
+    random: ClassVar[bool] = False
+
+    def placed(self, input: Shape) -> Self:
+        """The layer with inputs of this shape. Raises ValueError, naming layer and shapes, when they do not fit."""
+        layer = replace(self, input=input)
+        if not layer.output:  # computed here, once, so that a layer that does not fit is found at once
+            raise ValueError(f"{self!r} gives nothing for the input {shown(input)}")
+        return layer
+
+    @cached_property
+    def output(self) -> Shape:
+        """The shape of what goes out."""
+        return self.input
+
+    @property
+    def inputs(self) -> int:
+        """The number of neurons before the layer."""
+        return prod(self.input)
+
+    @property
+    def outputs(self) -> int:
+        """The number of neurons after the layer."""
+        return prod(self.output)
+
+    @property
+    def weight_shape(self) -> Shape:
+        """The shape of W, () for a layer without parameters."""
+        return ()
 
     @property
     def weights(self) -> int:
         """The number of entries of W."""
-        return self.inputs * self.outputs
+        return prod(self.weight_shape) if self.weight_shape else 0
 
     @property
     def biases(self) -> int:
         """The number of entries of b."""
-        return self.outputs
+        return self.weight_shape[0] if self.weight_shape else 0
 
     @property
     def size(self) -> int:
         """The number of parameters."""
         return self.weights + self.biases
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """How many inputs one output sees, and how many outputs one input reaches: for `glorot` and `he`."""
+        return self.inputs, self.outputs
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with an addition in one forward pass of one point."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """A fully connected layer, a = sigma(W a' + b), (8): W is outputs by inputs, b has `width` entries; any shape comes in."""
+
+    width: int
+    activation: Activation = identity
+
+    def placed(self, input: Shape) -> Self:
+        """See `Layer.placed`. Raises ValueError for a width that is not a whole number of at least 1."""
+        _whole(self.width, f"the width of Dense({self.width!r})")
+        return super().placed(input)
+
+    @cached_property
+    def output(self) -> Shape:
+        """(width,)."""
+        return (self.width,)
+
+    @property
+    def weight_shape(self) -> Shape:
+        """Outputs by inputs."""
+        return (self.width, self.inputs)
+
+    @property
+    def multiply_adds(self) -> int:
+        """One for each weight."""
+        return self.weights
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """A convolutional layer, section 7.1: z_f = sum_c W_fc * a_c + b_f, written as a correlation, (29) and (30).
+
+    filters: how many; window: a filter's size, along each axis; stride: the window's steps; pad: zeros around the input, a number,
+    one per axis, or (before, after) per axis; activation: of its outputs. W: (filters, channels, *window), b: (filters,).
+    """
+
+    filters: int
+    window: PerAxis
+    stride: PerAxis = 1
+    pad: PerSide = 0
+    activation: Activation = identity
+
+    @cached_property
+    def output(self) -> Shape:
+        """(filters, number of windows along each axis)."""
+        _whole(self.filters, f"the number of filters of {self!r}")
+        return moved(self, self.filters)
+
+    @property
+    def weight_shape(self) -> Shape:
+        """(filters, channels, *window)."""
+        return (self.filters, self.input[0], *geometry(self).window)
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Channels and filters, times the window."""
+        k = prod(geometry(self).window)
+        return self.input[0] * k, self.filters * k
+
+    @property
+    def multiply_adds(self) -> int:
+        """One for each weight at each place of the window."""
+        return self.weights * prod(self.output[1:])
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """Pooling, section 7.1: the largest entry or the average in each window, channel by channel.
+
+    Windows that reach into the padding are clipped to the input: the maximum ignores the padding, the average divides by the
+    entries that are there. window, stride (None: the window's size, so that windows do not overlap), pad: as for Conv, pad
+    below the window's size. kind: "max" or "average".
+    """
+
+    window: PerAxis
+    stride: PerAxis | None = None
+    pad: PerSide = 0
+    kind: Literal["max", "average"] = "max"
+
+    @cached_property
+    def output(self) -> Shape:
+        """(channels, number of windows along each axis)."""
+        if self.kind not in ("max", "average"):
+            raise ValueError(f'{self!r} has the kind {self.kind!r}: it can be "max" or "average"')
+        window, _, pad = geometry(self)
+        if any(max(sides) >= k for k, sides in zip(window, pad, strict=True)):
+            raise ValueError(f"{self!r} would have windows that see only padding: pad must be below the window's size")
+        return moved(self, self.input[0])
+
+
+@dataclass(frozen=True)
+class Elementwise(Layer):
+    """An activation as a layer of its own; in a chain the activation itself may be written."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """An image or a signal as a vector, channel by channel: no number moves."""
+
+    @cached_property
+    def output(self) -> Shape:
+        """(n,)."""
+        return (prod(self.input),)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Dropout, section 7.2: in training steps each neuron's output is set to zero with probability `rate`.
+
+    scaling: "training" multiplies what is kept by 1/(1 - rate) in training and does nothing in evaluation; "evaluation" keeps it
+    as it is in training and multiplies by 1 - rate in evaluation, as section 7.2 describes (its factor p is a slip, see
+    docs/errata.md). Either way the mean of the next layer's weighted input is the same in both modes.
+    """
+
+    rate: float
+    scaling: Literal["training", "evaluation"] = "training"
+    random: ClassVar[bool] = True
+
+    def placed(self, input: Shape) -> Self:
+        """See `Layer.placed`. Raises ValueError for a rate outside [0, 1) and an unknown scaling."""
+        if not (isinstance(self.rate, int | float) and 0.0 <= self.rate < 1.0):
+            raise ValueError(f"{self!r} has the rate {self.rate!r}: it is a probability, at least 0 and below 1")
+        if self.scaling not in ("training", "evaluation"):
+            raise ValueError(f'{self!r} has the scaling {self.scaling!r}: it can be "training" or "evaluation"')
+        return super().placed(input)
+
+
+@dataclass(frozen=True)
+class Flip(Layer):
+    """In training steps, the images of a batch are mirrored left-right, all of them or, as often, none: one coin per batch."""
+
+    probability: float = 0.5
+    random: ClassVar[bool] = True
+
+    def placed(self, input: Shape) -> Self:
+        """See `Layer.placed`. Raises ValueError for a probability outside [0, 1] and for an input that is no signal or image."""
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"{self!r} has the probability {self.probability!r}: it lies between 0 and 1")
+        if len(input) not in (2, 3):
+            raise ValueError(
+                f"{self!r} needs a signal (channels, length) or an image (channels, height, width), not {shown(input)}"
+            )
+        return super().placed(input)
+
+
+class Geometry(NamedTuple):
+    """How a window moves, along each axis: its size, its stride and the padding (before, after)."""
+
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[tuple[int, int], ...]
+
+
+def geometry(layer: Conv | Pool) -> Geometry:
+    """How the window of a placed layer moves. Raises ValueError for settings that make no sense."""
+    axes = len(layer.input) - 1
+    if axes not in (1, 2):
+        raise ValueError(
+            f"{layer!r} needs a signal (channels, length) or an image (channels, height, width), but gets {shown(layer.input)}"
+        )
+    window = _per_axis(layer.window, axes, f"the window of {layer!r}")
+    stride = window if layer.stride is None else _per_axis(layer.stride, axes, f"the stride of {layer!r}")
+    return Geometry(window, stride, _per_side(layer.pad, axes, f"pad of {layer!r}"))
+
+
+def moved(layer: Conv | Pool, channels: int) -> Shape:
+    """Channels, and the number of windows along each axis. Raises ValueError when not one window fits."""
+    counts = []
+    for n, k, s, (before, after) in zip(layer.input[1:], *geometry(layer), strict=True):
+        if n + before + after < k:
+            raise ValueError(
+                f"{layer!r} has a window of {k}, but gets {shown(layer.input)}, {n + before + after} with its padding: "
+                "take a smaller window or more padding"
+            )
+        counts.append((n + before + after - k) // s + 1)
+    return (channels, *counts)
+
+
+def shown(shape: Shape) -> str:
+    """A shape in words: 3 x 32 x 32."""
+    return " x ".join(str(n) for n in shape) if shape else "no shape yet"
+
+
+def chained(input: Shape, layers: tuple[Layer | Activation, ...], named: Callable[[int], str]) -> tuple[Layer, ...]:
+    """The layers placed one after the other behind an input of this shape; an activation becomes a layer.
+
+    named: how error messages call layer l, from its place in the chain.
+    """
+    out: list[Layer] = []
+    for l, layer in enumerate(layers):
+        given: Any = Elementwise(layer) if isinstance(layer, Activation) else layer
+        if not isinstance(given, Layer):
+            raise ValueError(
+                f"{named(l)} is {layer!r}, which is no layer: give Dense, Conv, Pool, Dropout, Flatten or an activation"
+            )
+        try:
+            placed = given.placed(input)
+        except ValueError as error:
+            raise ValueError(f"{named(l)}: {error}") from None
+        out.append(placed)
+        input = placed.output
+    return tuple(out)
+
+
+def _whole(n: Any, what: str) -> None:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"{what} must be a whole number, at least 1, but it is {n!r}")
+
+
+def _per_axis(given: PerAxis, axes: int, what: str) -> tuple[int, ...]:
+    values = given if isinstance(given, tuple | list) else (given,) * axes
+    if len(values) != axes or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in values):
+        raise ValueError(f"{what} must be a whole number of at least 1, or {axes} of them, but it is {given!r}")
+    return tuple(values)
+
+
+def _per_side(given: PerSide, axes: int, what: str) -> tuple[tuple[int, int], ...]:
+    values = given if isinstance(given, tuple | list) else (given,) * axes
+    sides = tuple(tuple(n) if isinstance(n, tuple | list) else (n, n) for n in values)
+    good = all(len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in pair) for pair in sides)
+    if len(sides) != axes or not good:
+        raise ValueError(f"{what} must be a whole number, one per axis, or (before, after) per axis, at least 0: it is {given!r}")
+    return tuple((pair[0], pair[1]) for pair in sides)

@@ -99,7 +99,7 @@ class Problem:
         assert self.engine is not None
         vector = np.ascontiguousarray(p, dtype=self.engine.dtype)
         if vector.shape != (self.size,):
-            raise ValueError(f"{self.network!r} has {self.size} parameters, but {name} has shape {vector.shape}")
+            raise ValueError(f"{self.network.title} has {self.size} parameters, but {name} has shape {vector.shape}")
         return vector
 
     # -- the function and its derivatives --------------------------------------------------------------------------
@@ -142,7 +142,9 @@ class Problem:
 
     def output(self, p: ArrayLike, x: ArrayLike) -> Matrix:
         """a^[L] by (7) and (8). x: (m, n_1), giving (m, n_L); or (n_1,), giving (n_L,)."""
-        points = np.asarray(x, dtype=float)
+        points = np.asarray(x)
+        if points.dtype.name not in COMPACT:
+            points = np.asarray(points, dtype=float)
         single = points.ndim == 1
         rows = np.ascontiguousarray(points[None, :] if single else points)
         n = self.network.sizes[0]
@@ -187,17 +189,24 @@ class Problem:
             raise ValueError(f"{asked} needs a cost that is a sum of squares, but the cost is {self.cost!r}: use nb.quadratic")
 
 
+COMPACT = ("float32", "uint8")
+
+
 def checked(network: Network, data: Data, what: str) -> Data:
-    """The data as float64 arrays, contiguous, that fit the network. Raises ValueError, saying what does not."""
+    """The data as contiguous arrays that fit the network. Raises ValueError, saying what does not.
+
+    x stays float32 or uint8 where it came so, since large sets of images would not fit into the memory otherwise; all else is
+    float64.
+    """
     n, outputs = network.sizes[0], network.sizes[-1]
-    x = _numbers(data.x, f"{what}'s x")
+    x = _numbers(data.x, f"{what}'s x", COMPACT)
     if x.ndim != 2:
         raise ValueError(f"{what}'s x must have one point per row, (N, {n}), but it has shape {x.shape}")
     if len(x) == 0:
         raise ValueError(f"{what} holds no points: give at least one row")
     if x.shape[1] != n:
         raise ValueError(f"Network expects {n} inputs but {what} has {x.shape[1]} columns: use Network.dense({x.shape[1]}, ...)")
-    y = x if data.y is None else _numbers(data.y, f"{what}'s y")
+    y = np.asarray(x, dtype=float) if data.y is None else _numbers(data.y, f"{what}'s y")
     if y.ndim == 1 and outputs == 1:
         y = y[:, None]
     if y.shape != (len(x), outputs):
@@ -208,11 +217,15 @@ def checked(network: Network, data: Data, what: str) -> Data:
     return Data(x, y, None if data.weight is None else _weights(data.weight, len(x), what))
 
 
-def _numbers(values: ArrayLike, what: str) -> Matrix:
+def _numbers(values: ArrayLike, what: str, compact: tuple[str, ...] = ()) -> Matrix:
+    """The values as a contiguous array of float64, or as it is when its type is one of `compact`."""
+    kept = getattr(getattr(values, "dtype", None), "name", "") in compact
     try:
-        array = np.ascontiguousarray(values, dtype=float)
+        array = np.ascontiguousarray(values, dtype=None if kept else float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must be an array of numbers: {error}") from None
+    if array.dtype.kind != "f" or all(np.isfinite(rows).all() for rows in np.array_split(array, 1 + array.size // 2**24)):
+        return array
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         place = ", column ".join(str(i) for i in bad[0])

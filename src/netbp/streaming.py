@@ -208,7 +208,7 @@ def checked_start(problem: Problem, start: ArrayLike) -> Array:
     p = np.array(start, dtype=problem.engine.dtype, order="C")
     if p.ndim not in (1, 2) or p.shape[-1] != problem.size or len(p) == 0:
         raise ValueError(
-            f"{problem.network!r} has {problem.size} parameters, but the start has shape {p.shape}: "
+            f"{problem.network.title} has {problem.size} parameters, but the start has shape {p.shape}: "
             f"give ({problem.size},), or (M, {problem.size}) for M networks"
         )
     if not np.isfinite(p).all():

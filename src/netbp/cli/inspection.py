@@ -69,9 +69,8 @@ def layout(network: Network) -> str:
     """Where each W[l] and b[l] lies in p."""
     lines = [f"{network!r}: {network.size:,} parameters", f"{'':2}{'':<6} {'size':>12} {'in p (from 1)':>20}  activation"]
     for l, (layer, (w, b)) in enumerate(zip(network.layers, network.slices, strict=True), start=2):
-        lines.append(
-            f"  W[{l}]   {f'{layer.outputs} x {layer.inputs}':>12} {f'{w.start + 1:,}-{w.stop:,}':>20}  {layer.activation!r}"
-        )
+        sigma = network.activations[l - 2]
+        lines.append(f"  W[{l}]   {f'{layer.outputs} x {layer.inputs}':>12} {f'{w.start + 1:,}-{w.stop:,}':>20}  {sigma!r}")
         lines.append(f"  b[{l}]   {layer.outputs:>12} {f'{b.start + 1:,}-{b.stop:,}':>20}")
     return "\n".join(lines)
 

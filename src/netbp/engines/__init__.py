@@ -15,19 +15,25 @@ that lacks a method raises NotImplementedError with a line that says so and name
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from netbp.costs import Cost
 from netbp.network import Network
 from netbp.rules import Rule
 from netbp.types import Array, Indices, Matrix, Vector
 
+NO_ERRORS = np.empty((0, 2))
+
 
 class Objective(NamedTuple):
     """What an engine is bound to, checked by Problem.
 
-    x: (N, n_1) float64. y: (N, n_L) float64. shares: (N,) the c_i above, or None where all are 1. penalty: lambda / sum_i w_i,
-    so that the cost gains penalty * sum_l ||W[l]||_F^2 and its gradient 2 * penalty * W[l].
+    x: (N, n_1), float64, or float32 or uint8 where the data came so: an engine takes what it is given into its own precision, whole
+    or batch by batch. y: (N, n_L) float64. shares: (N,) the c_i above, or None where all are 1. penalty: lambda / sum_i w_i, so
+    that the cost gains penalty * sum_l ||W[l]||_F^2 and its gradient 2 * penalty * W[l].
     """
 
     network: Network
@@ -39,10 +45,14 @@ class Objective(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A rule's two memories, each shaped like p."""
+    """What a method remembers beside p: a rule's two memories, each shaped like p, and what layers keep that is not a parameter.
+
+    buffers: by name, such as batch normalisation's running means; empty for every network of netbp's own layers.
+    """
 
     u: Array
     v: Array
+    buffers: Mapping[str, Array] = {}
 
 
 class Choices(NamedTuple):
@@ -50,12 +60,15 @@ class Choices(NamedTuple):
 
     indices: (n,) for one network or (M, n) for M: the points of all the steps one after the other, counted from 0; None when
     every step uses all N points in their order, as (12) does. offsets: (K + 1,), step k uses indices[offsets[k]:offsets[k + 1]];
-    each batch holds at least one point. rates: (K,), the learning rate eta of each step.
+    each batch holds at least one point. rates: (K,), the learning rate eta of each step. seed: of the random layers (Dropout,
+    Flip), a whole number of 63 bits, or (M,) of them, the same in every step; None for a network that has none. What a random
+    layer draws is a function of (seed, number of the step, layer, position in the batch, neuron), see `netbp.engines.masks`.
     """
 
     indices: Indices | None
     offsets: Indices
     rates: Vector
+    seed: Any = None
 
 
 class Update(NamedTuple):
@@ -75,13 +88,16 @@ class Advanced(NamedTuple):
 
     p: like the p given. memory: the rule's memories. costs: the Cost of the whole objective after every step whose number is a
     multiple of `record`, (n,) or (n, M); empty for record = 0. batch_costs: the mean cost of each step's own batch, with the
-    penalty, before the update, (K,) or (K, M); empty unless asked for.
+    penalty, before the update, (K,) or (K, M); empty unless asked for. batch_errors: (K, 2) or (K, M, 2), which share of each
+    batch's points has its category not at the first, and not among the first five outputs, before the update; given with
+    batch_costs where the cost compares categories (`Cost.categories`) and the engine counts them; otherwise (0, 2).
     """
 
     p: Array
     memory: Memory
     costs: Array
     batch_costs: Array
+    batch_errors: Array = NO_ERRORS
 
 
 class Fitted(NamedTuple):
@@ -182,7 +198,8 @@ class Bound(Protocol):
         p, memory.u, memory.v: (s,), or (M, s) for M networks with indices (M, n), each then moving exactly as it would alone,
         bit for bit on the compiled engine. The steps have the numbers t + 1, ..., t + K. A step's gradient is the mean over its
         batch of c_i grad C_i, plus the penalty's gradient, plus decay * p. Splitting the K steps into several calls changes no
-        bit of p, of the memories or of the costs.
+        bit of p, of the memories or of the costs. These are training steps: random layers draw, from choices.seed; all other
+        methods of the protocol are in evaluation mode.
         """
         ...
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from netbp.costs import Cost
 from netbp.engines import Bound, Objective
+from netbp.layers import Dense
 from netbp.network import Network
 
 
@@ -27,9 +28,15 @@ class Compiled:
         return np.float64
 
     def refusal(self, network: Network, cost: Cost) -> str | None:
-        """What cannot be compiled: a cost that is not built in."""
+        """What cannot be compiled: layers that are not dense, and a cost that is not built in."""
         from netbp.engines.compiled.codes import COSTS, cost_code
 
+        if not network.is_dense:
+            other = next((layer for layer in network.layers if not isinstance(layer, Dense)), network.layers[0])
+            return (
+                f"the compiled engine has networks of dense layers on vectors only, but this one has {other!r}: "
+                "use the tensor engine, Problem(..., engine=Tensor())"
+            )
         if cost_code(cost) is None:
             known = " and ".join(c.name for c in COSTS)
             return (
@@ -42,4 +49,4 @@ class Compiled:
         """The engine on one objective."""
         from netbp.engines.compiled.bound import BoundCompiled
 
-        return BoundCompiled(objective)
+        return BoundCompiled(objective._replace(x=np.asarray(objective.x, dtype=float)))

@@ -81,7 +81,7 @@ def advance(
 ) -> Advanced:
     """See `netbp.engines.Bound.advance`."""
     o, K, N = bound.objective, len(choices.rates), len(bound.objective.x)
-    state = [np.array(np.atleast_2d(array), dtype=float) for array in (p, *memory)]
+    state = [np.array(np.atleast_2d(array), dtype=float) for array in (p, memory.u, memory.v)]
     M, size = state[0].shape
     plain = o.shares is None and o.penalty == 0.0 and update.multiplier is None and update.decay is None
     full = choices.indices is None

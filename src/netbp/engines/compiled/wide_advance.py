@@ -267,7 +267,7 @@ def advance(
 ) -> Advanced:
     """See `netbp.engines.Bound.advance`; M networks move one after the other."""
     q, K, full = bound.prepared, len(choices.rates), choices.indices is None
-    state = [np.array(np.atleast_2d(array), dtype=float) for array in (p, *memory)]
+    state = [np.array(np.atleast_2d(array), dtype=float) for array in (p, memory.u, memory.v)]
     code = rule_code(update.rule)
     indices = np.zeros((1, 0), np.int64) if choices.indices is None else checked(choices.indices, len(q.x))
     sweep = sweep_of(code, update.rule if code == OWN else None, update.constants if code == OWN else ())

@@ -31,4 +31,4 @@ class Reference:
         """The engine on one objective."""
         from netbp.engines.reference.bound import BoundReference
 
-        return BoundReference(objective)
+        return BoundReference(objective._replace(x=np.asarray(objective.x, dtype=float)))

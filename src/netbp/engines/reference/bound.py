@@ -159,7 +159,7 @@ class BoundReference:
         record: int,
         batch_costs: bool,
     ) -> Advanced:
-        u, v = memory
+        u, v = memory.u, memory.v
         multiplier = 1.0 if update.multiplier is None else update.multiplier
         costs, batches = [], []
         for k, eta in enumerate(choices.rates):
