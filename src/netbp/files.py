@@ -26,10 +26,11 @@ class NotWrittenError(OSError):
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]) -> None:
-    """Write content, or its pieces one after the other, to path so that at any moment, killed or not, path holds the old file or the new one, whole.
+    """Write content to path so that at any moment, killed or not, path holds the old file or the new one, whole.
 
-    A temporary file with a name of its own in the same folder is written, flushed to the disk (fsync) and renamed; the folder
-    is flushed too. An existing file's mode bits stay; a symbolic link stays and its target is replaced. Raises NotWrittenError.
+    content: all of it, or its pieces, one after the other. A temporary file with a name of its own in the same folder is written,
+    flushed to the disk (fsync) and renamed; the folder is flushed too. An existing file's mode bits stay; a symbolic link stays
+    and its target is replaced. Raises NotWrittenError.
     """
     try:
         target = _target(path)

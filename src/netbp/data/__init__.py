@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from netbp.data.cifar import cifar10, cifar100
+from netbp.data.images import Images, Source, labels, pictures, rows
 from netbp.data.mat import read_mat, write_mat
 from netbp.data.mnist import mnist
 from netbp.data.points import eleven_points, ten_points
 from netbp.data.table import read_table
 
-__all__ = ["eleven_points", "mnist", "read_mat", "read_table", "ten_points", "write_mat"]
+__all__ = [
+    "Images",
+    "Source",
+    "cifar10",
+    "cifar100",
+    "eleven_points",
+    "labels",
+    "mnist",
+    "pictures",
+    "read_mat",
+    "read_table",
+    "rows",
+    "ten_points",
+    "write_mat",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,16 +24,28 @@ ISSUES = (
     "drawn from the 80 Million Tiny Images, which was withdrawn in 2020 for offensive labels and images",
 )
 TEN = "airplane automobile bird cat deer dog frog horse ship truck"
+COARSE = """
+aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices household_furniture insects
+large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes large_omnivores_and_herbivores
+medium-sized_mammals non-insect_invertebrates people reptiles small_mammals trees vehicles_1 vehicles_2
+"""
+FINE = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle caterpillar
+cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl
+hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom
+oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
+rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank
+telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
 
 
 class Layout(NamedTuple):
-    """A set's files: which are for training and for testing, in order; label bytes before each image, and the one to take."""
+    """A set's archive, in whose members each image follows its label bytes: the test file's name, and each label byte's classes."""
 
     name: str
     archive: Archive
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-    label_bytes: int
+    test: str
+    classes: tuple[tuple[str, ...], ...]
     issues: tuple[str, ...]
 
 
@@ -43,18 +56,33 @@ CIFAR10 = Layout(
         "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         "cifar-10-batches-bin",
         {
-            "data_batch_1.bin": Member(30_730_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
-            "data_batch_2.bin": Member(30_730_000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
-            "data_batch_3.bin": Member(30_730_000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
-            "data_batch_4.bin": Member(30_730_000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
-            "data_batch_5.bin": Member(30_730_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
-            "test_batch.bin": Member(30_730_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+            "data_batch_1.bin": Member(30_730_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5", 1 + PIXELS),
+            "data_batch_2.bin": Member(30_730_000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed", 1 + PIXELS),
+            "data_batch_3.bin": Member(30_730_000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67", 1 + PIXELS),
+            "data_batch_4.bin": Member(30_730_000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48", 1 + PIXELS),
+            "data_batch_5.bin": Member(30_730_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add", 1 + PIXELS),
+            "test_batch.bin": Member(30_730_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b", 1 + PIXELS),
         },
     ),
-    tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
-    ("test_batch.bin",),
-    1,
+    "test_batch.bin",
+    (tuple(TEN.split()),),
     tuple(issue.format(near="3.3 %", wrong="0.54 %") for issue in ISSUES),
+)
+
+CIFAR100 = Layout(
+    "CIFAR-100",
+    Archive(
+        SITE + "cifar-100-binary.tar.gz",
+        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+        "cifar-100-binary",
+        {
+            "train.bin": Member(153_700_000, "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29", 2 + PIXELS),
+            "test.bin": Member(30_740_000, "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a", 2 + PIXELS),
+        },
+    ),
+    "test.bin",
+    (tuple(COARSE.split()), tuple(FINE.split())),
+    tuple(issue.format(near="10 %", wrong="5.85 %") for issue in ISSUES),
 )
 
 
@@ -65,49 +93,58 @@ def cifar10(folder: str | os.PathLike[str] | None = None) -> Images:
     the cache, or the official site. Raises FileNotFoundError, saying what to put where, when they are nowhere; ValueError when a
     file is not the official one, byte for byte.
     """
-    return _read(CIFAR10, folder, 0, tuple(TEN.split()))
+    return _read(CIFAR10, folder, 0)
 
 
-def records(content: bytes, name: str, count: int, label_bytes: int, classes: tuple[int, ...]) -> NDArray[np.uint8]:
-    """A file's records, (count, label_bytes + 3072), each its labels and then its pixels.
+def cifar100(folder: str | os.PathLike[str] | None = None, labels: Literal["fine", "coarse"] = "fine") -> Images:
+    """CIFAR-100: 50,000 training and 10,000 test images, x (N, 3072) uint8, in 100 classes, or in the 20 coarse ones.
 
-    classes: how many there are for each label byte. Raises ValueError when there are more or fewer, or a label is beyond them.
+    folder: where train.bin and test.bin are. None means $NETBP_DATA/cifar-100-binary, and then as for `cifar10`, whose
+    exceptions it raises.
     """
-    length = label_bytes + PIXELS
-    if len(content) != count * length:
-        has = f"{len(content) // length:,} records" + (f" and {len(content) % length:,} bytes" if len(content) % length else "")
-        raise ValueError(f"{name} has {has} of {length:,} bytes, but should have {count:,} records: get the original file again")
-    found = np.frombuffer(content, np.uint8).reshape(count, length)
+    if labels not in ("fine", "coarse"):
+        raise ValueError(f"CIFAR-100's labels are 'fine' or 'coarse', not {labels!r}")
+    return _read(CIFAR100, folder, ("coarse", "fine").index(labels))
+
+
+def records(content: bytes, name: str, classes: Sequence[int]) -> NDArray[np.uint8]:
+    """A file's records, one a row, each its labels and then its 3,072 pixels.
+
+    classes: how many there are for each label byte. Raises ValueError when a record is cut short or a label is beyond them.
+    """
+    length = len(classes) + PIXELS
+    if len(content) % length:
+        raise ValueError(
+            f"{name} has {len(content):,} bytes, which are not whole records of {length:,}: get the original file again"
+        )
+    found = np.frombuffer(content, np.uint8).reshape(-1, length)
     for byte, limit in enumerate(classes):
         beyond = np.flatnonzero(found[:, byte] >= limit)
         if len(beyond):
-            i = int(beyond[0])
+            label, i = found[beyond[0], byte], beyond[0] + 1
             raise ValueError(
-                f"{name}: record {i + 1:,} has the label {found[i, byte]}, but labels are 0 to {limit - 1}: get the original file again"
+                f"{name}: record {i:,} has the label {label}, but they are 0 to {limit - 1}: get the original file again"
             )
     return found
 
 
-def _read(layout: Layout, folder: str | os.PathLike[str] | None, label: int, names: tuple[str, ...]) -> Images:
-    """The images of a set, with the class of label byte number `label`."""
+def _read(layout: Layout, folder: str | os.PathLike[str] | None, label: int) -> Images:
+    """The images of a set, with the class of label byte number `label`; one file at a time, so that little is held twice."""
     found = locate(layout.archive, folder)
-    length = layout.label_bytes + PIXELS
-    counts = {name: member.size // length for name, member in layout.archive.members.items()}
-    limits = (10,) if layout.label_bytes == 1 else (20, 100)
-    total = sum(counts[name] for name in (*layout.train, *layout.test))
-    x, numbers = np.empty((total, PIXELS), np.uint8), np.empty(total, np.uint8)
-    starts = dict(
-        zip((*layout.train, *layout.test), np.cumsum([0, *(counts[n] for n in (*layout.train, *layout.test))]), strict=False)
-    )
+    members = layout.archive.members
+    order = [name for name in members if name != layout.test] + [layout.test]
+    counts = [members[name].size // members[name].record for name in order]
+    ends = dict(zip(order, np.cumsum(counts).tolist(), strict=True))
+    x, numbers = np.empty((sum(counts), PIXELS), np.uint8), np.empty(sum(counts), np.uint8)
     sums = {}
     for name, content in found.read():
-        if name not in starts:
-            continue
-        rows = slice(starts[name], starts[name] + counts[name])
-        record = records(content, f"{found.place}: {name}", counts[name], layout.label_bytes, limits)
-        sums[name] = check(name, found.place, content, layout.archive.members[name].sha256)
-        x[rows], numbers[rows] = record[:, layout.label_bytes :], record[:, label]
-    y = one_hot(numbers, len(names))
-    N = sum(counts[name] for name in layout.train)
-    source = Source(str(found.place), tuple(sums.items()), layout.archive.address, LICENCE, REFERENCE, layout.issues)
-    return Images(layout.name, Data(x[:N], y[:N]), Data(x[N:], y[N:]), SHAPE, names, source)
+        record = records(content, f"{found.place}: {name}", [len(names) for names in layout.classes])
+        sums[name] = check(name, found.place, content, members[name].sha256)
+        here = slice(ends[name] - len(record), ends[name])
+        x[here], numbers[here] = record[:, len(layout.classes) :], record[:, label]
+    classes = layout.classes[label]
+    y, N = one_hot(numbers, len(classes)), sum(counts[:-1])
+    source = Source(
+        str(found.place), tuple((name, sums[name]) for name in order), layout.archive.address, LICENCE, REFERENCE, layout.issues
+    )
+    return Images(layout.name, Data(x[:N], y[:N]), Data(x[N:], y[N:]), SHAPE, classes, source)

@@ -18,10 +18,18 @@ BYSTANDER = 1 << 20  # the most bytes that a member nobody wants may have: a pag
 
 
 class Member(NamedTuple):
-    """A file that is wanted: its size in bytes and the SHA-256 of its content."""
+    """A file that is wanted: its size in bytes, the SHA-256 of its content, and the bytes of one record in it."""
 
     size: int
     sha256: str
+    record: int = 1
+
+    def described(self, size: int) -> str:
+        """So many bytes in words, counted in records where the file has some."""
+        count, rest = divmod(size, self.record)
+        if self.record == 1:
+            return f"{size:,} bytes"
+        return f"{count:,} records of {self.record:,} bytes" + (f" and {rest:,} bytes more" if rest else "")
 
 
 class Archive(NamedTuple):
@@ -157,7 +165,9 @@ def _from_folder(found: Found) -> Iterator[tuple[str, bytes]]:
             content = file.read(member.size + 1)
             size = os.fstat(file.fileno()).st_size
         if len(content) != member.size or size != member.size:
-            raise ValueError(f"{path} has {size:,} bytes, but should have {member.size:,}: get the original file again")
+            raise ValueError(
+                f"{path} has {member.described(size)}, but should have {member.described(member.size)}: get the original file again"
+            )
         yield name, content
 
 
