@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from netbp.activations import tanh as tanh
     from netbp.check import GradientCheck as GradientCheck
     from netbp.check import check_gradient as check_gradient
+    from netbp.confusion import Confusion as Confusion
+    from netbp.convolution import convolution_matrix as convolution_matrix
     from netbp.costs import Cost as Cost
     from netbp.costs import quadratic as quadratic
     from netbp.costs import softmax_log_loss as softmax_log_loss
@@ -66,6 +68,8 @@ __version__ = "0.1.0"
 PUBLIC = {
     "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
     "netbp.check": "GradientCheck check_gradient",
+    "netbp.confusion": "Confusion",
+    "netbp.convolution": "convolution_matrix",
     "netbp.costs": "Cost quadratic softmax_log_loss",
     "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
