@@ -1,0 +1,132 @@
+"""Preprocessing of images: a chain of fitted steps that a run can keep and `predict` can apply.
+
+The paper's network (section 7.4) sees images less their mean, of even contrast, and whitened, as MatConvNet's example has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from netbp.data import keeping
+from netbp.data.images import Images
+from netbp.data.steps import ContrastNormalisation, Fitted, MeanImage, Scale, Standardise, Step, blocks
+from netbp.data.whitening import Whitening
+from netbp.types import Array, Data, Matrix
+
+STEPS: dict[str, type[Step]] = {step.__name__: step for step in (Scale, Standardise, MeanImage, ContrastNormalisation, Whitening)}
+
+PAPER: tuple[Step, ...] = (MeanImage(), ContrastNormalisation(), Whitening())
+"""What the paper's network is trained on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """Fitted steps, applied in their order."""
+
+    steps: tuple[Fitted, ...] = ()
+
+    def apply(self, x: Array) -> Matrix:
+        """The images x (N, n), or one (n,), after all steps: float32, of the same shape; x stays as it is."""
+        z = np.array(x, np.float32, order="C", ndmin=2)
+        for block in blocks(z):
+            for step, arrays in self.steps:
+                step.change(block, arrays)
+        return z.reshape(np.shape(x))
+
+    @property
+    def settings(self) -> list[dict[str, Any]]:
+        """The steps' names and fields as plain values, for a file's header."""
+        return settings_of([step for step, _ in self.steps])
+
+    def arrays(self) -> dict[str, Array]:
+        """All arrays by the name "preprocess.<number of the step>.<name>", for a run's file."""
+        return {f"preprocess.{i}.{name}": a for i, (_, arrays) in enumerate(self.steps) for name, a in arrays.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], settings: Sequence[Mapping[str, Any]]) -> Preprocessing:
+        """What `arrays` and `settings` were taken from. Raises ValueError when an array is missing; others are left alone."""
+        steps = []
+        for i, (step, entry) in enumerate(zip(steps_from(settings), settings, strict=True)):
+            prefix = f"preprocess.{i}."
+            own = {name.removeprefix(prefix): np.asarray(a) for name, a in arrays.items() if name.startswith(prefix)}
+            missing = NAMES[type(step)] - own.keys()
+            if missing:
+                raise ValueError(f"step {i} of the preprocessing, {entry['step']}, lacks {', '.join(sorted(missing))}")
+            steps.append(Fitted(step, own))
+        return cls(tuple(steps))
+
+
+NAMES: dict[type[Step], set[str]] = {
+    Scale: set(),
+    Standardise: {"mean", "deviation"},
+    MeanImage: {"mean"},
+    ContrastNormalisation: {"deviation"},
+    Whitening: {"vectors", "factors", "rest"},
+}
+
+
+def preprocessed(
+    images: Images,
+    steps: Sequence[Step] = PAPER,
+    fitted_on: Literal["training", "all"] = "training",
+    keep: bool = True,
+) -> tuple[Data, Data, Preprocessing]:
+    """Fit the steps on the training images and apply them to all: training data, test data (x float32), and the fitted steps.
+
+    fitted_on: "all" lets the test images count where MatConvNet's example counts all 60,000 (see each step), as the paper's
+    experiment did; "training" keeps them unseen. keep: whether to keep the answer in the cache, by the images' checksum, and to
+    take it from there the next time: x then lies in the cache's file, memory-mapped, and writing to it changes only the copy in
+    memory. A cache that cannot be written is done without.
+    """
+    if fitted_on not in ("training", "all"):
+        raise ValueError(f"preprocessing is fitted on the 'training' images or on 'all', not on {fitted_on!r}")
+    x, beside = np.asarray(images.train.x), np.asarray(images.test.x)
+    N, settings = len(x), settings_of(steps)
+    key = keeping.key(x, beside, {"settings": settings, "fitted_on": fitted_on}) if keep else ""
+    found = keeping.load(key, (N + len(beside), x.shape[1])) if keep else None
+    if found:
+        z, done = found.z, Preprocessing.from_arrays(found.arrays, settings)
+    else:
+        z = np.empty((N + len(beside), x.shape[1]), np.float32)
+        z[:N], z[N:] = x, beside
+        done = fit_in_place(steps, z, N, fitted_on == "all")
+        if keep:
+            keeping.save(key, z, done.arrays())
+    return Data(z[:N], images.train.y), Data(z[N:], images.test.y), done
+
+
+def settings_of(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The steps' names and fields as plain values; `steps_from` is the inverse."""
+    return [{"step": type(step).__name__, **asdict(step)} for step in steps]
+
+
+def steps_from(settings: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+    """The steps that `settings` describes. Raises ValueError when one is unknown."""
+    steps = []
+    for entry in settings:
+        fields = dict(entry)
+        name = str(fields.pop("step", None))
+        if name not in STEPS:
+            raise ValueError(f"there is no step of preprocessing called {name!r}: there are {', '.join(STEPS)}")
+        try:
+            steps.append(STEPS[name](**fields))
+        except TypeError as error:
+            raise ValueError(f"{name} of the preprocessing has other fields: {error}") from None
+    return tuple(steps)
+
+
+def fit_in_place(steps: Sequence[Step], z: Matrix, N: int, beside: bool) -> Preprocessing:
+    """Fit the steps on the first N images of z (float32), one after the other, and leave all of z preprocessed.
+
+    beside: whether the other images of z count where a step counts images beside the training images.
+    """
+    done = []
+    for step in steps:
+        fitted = step.fit(z[:N], z[N:] if beside else None)
+        fitted.change(z)
+        done.append(fitted)
+    return Preprocessing(tuple(done))
