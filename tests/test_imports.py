@@ -22,7 +22,9 @@ LEVELS = {
     **dict.fromkeys(["engines"], 3),
     **dict.fromkeys(["problem", "check", "confusion", "kinks", "data"], 4),
     **dict.fromkeys(["methods"], 5),
-    **dict.fromkeys(["run", "runfile", "record", "streaming", "stopping", "saturation", "provenance", "interrupts", "sweep"], 6),
+    **dict.fromkeys(
+        ["run", "runfile", "record", "streaming", "stopping", "saturation", "provenance", "interrupts", "validation", "sweep"], 6
+    ),
     **dict.fromkeys(["analysis", "figures"], 7),
     **dict.fromkeys(["experiments", "report"], 8),
     **dict.fromkeys(["cli", "__main__", "lab", "sklearn"], 9),

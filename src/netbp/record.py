@@ -24,11 +24,11 @@ STATUSES = (FINISHED, CONVERGED, STOPPED, INTERRUPTED, DIVERGED)
 class Run:
     """The record of a run.
 
-    state: where it stands. initial_cost, final_cost: Cost (9) at the start and at the end, a float or (M,). series: every
-    recorded curve by name ("cost", "held_out"). best: the state with the lowest held-out cost, or None. status: "finished",
-    "converged", "stopped", "interrupted" or "diverged"; message: why it stopped, in words. result: plain numbers about the
-    method's work (iterations, evaluations, gradient_norm). settings, provenance: what was run, and with what, when and where.
-    arrays: further arrays kept with the run.
+    state: where it stands. initial_cost, final_cost: Cost (9) at the start and at the end, a float or (M,); of a run that was
+    interrupted, the one recorded last. series: every recorded curve by name ("cost", "top1", "held_out", ...). best: the state
+    with the lowest held-out cost, or None. status: "finished", "converged", "stopped", "interrupted" or "diverged"; message:
+    why it stopped, in words. result: plain numbers about the method's work (iterations, evaluations, gradient_norm). settings,
+    provenance: what was run, and with what, when and where. arrays: further arrays kept with the run.
     """
 
     state: State

@@ -25,6 +25,7 @@ from netbp.types import Array
 __all__ = ["INTERRUPTED", "Run", "Series", "Snapshot", "stream", "train"]
 
 SAVE_EVERY, PROGRESS_EVERY = 2.0, 0.25  # seconds
+SAVING = 100.0  # saving takes at most a hundredth of the time
 
 
 def train(
@@ -43,13 +44,14 @@ def train(
 ) -> Run:
     """Train: take `steps` steps of the method from the start.
 
-    steps: counted from the very beginning, also for a run that goes on; 0 gives the start itself; None, what the method
-    allows. start: (s,), or (M, s) for M networks at once; None draws it first from the stream. rng: a seed, a
-    numpy.random.Generator, a MatlabRandom, or for M networks a list of M or a seed. record: Cost after every step that is a
-    multiple of it; 0 records nothing; None is the method's own choice. until: a function of the snapshot at each recorded
-    step; a true answer, best in words, ends the run. save: a file that is written every few seconds and at the end. resume: a
-    file or a Run to go on from, bit for bit. settings, arrays: what to keep with the run. progress: called with step, steps and
-    the last cost a few times a second. Ctrl-C and SIGTERM end the run with status "interrupted", saved.
+    steps: counted from the very beginning, also for a run that goes on; 0 gives the start itself; None, what the method allows.
+    start: (s,), or (M, s) for M networks at once; None draws it first from the stream. rng: a seed, a numpy.random.Generator, a
+    MatlabRandom, or for M networks a list of M or a seed. record: Cost after every step that is a multiple of it; 0 records
+    nothing; None is the method's own choice. until: a function of the snapshot at each recorded step; a true answer, best in
+    words, ends the run. save: a file that is written every few seconds and at the end. resume: a file or a Run to go on from,
+    bit for bit. settings, arrays: what to keep with the run. progress: called with step, steps and the last cost a few times a
+    second, and if it has a method `recorded`, that with every snapshot that recorded something. Ctrl-C and SIGTERM end the run
+    with status "interrupted", saved.
 
     Raises ValueError for settings that make no sense, and NotWrittenError when `save` cannot be written, before any work.
     """
@@ -120,6 +122,8 @@ class _Training:
         self.snapshot = snapshot
         if snapshot.series:
             self.parts.append(dict(snapshot.series))
+            if hasattr(self.progress, "recorded"):
+                self.progress.recorded(snapshot)
         if "held_out" in snapshot.series and snapshot.state.p.ndim == 1 and snapshot.held_out < self.lowest:
             self.best, self.lowest = snapshot.state, snapshot.held_out
 
@@ -131,17 +135,21 @@ class _Training:
         if self.path is not None and now - self.saved >= self.pause:
             unfinished = f"it was under way at step {self.snapshot.step} of {self.steps}: go on with resume="
             with contextlib.suppress(NotWrittenError):  # a disk may be full for a while: the next time, or the end, will tell
-                self._run(INTERRUPTED, unfinished).save(self.path)
+                self._run(INTERRUPTED, unfinished, self._last_cost()).save(self.path)
             self.saved = time.monotonic()
-            self.pause = max(SAVE_EVERY, 20.0 * (self.saved - now))  # saving takes at most a twentieth of the time
+            self.pause = max(SAVE_EVERY, SAVING * (self.saved - now))
 
-    def _run(self, status: str, message: str) -> Run:
+    def _last_cost(self) -> Any:
+        """The cost that was recorded last: for an interim state, since the cost of all data may take long to compute."""
+        return self.before.final_cost if self.snapshot.cost is None else self.snapshot.cost
+
+    def _run(self, status: str, message: str, cost: Any) -> Run:
         self.parts = [joined(self.parts)]
         seconds = self.before.provenance["seconds"] + time.monotonic() - self.begun
         return replace(
             self.before,
             state=self.snapshot.state,
-            final_cost=costs_of(self.problem.bound, self.snapshot.state.p),
+            final_cost=cost,
             series=self.parts[0],
             best=self.best,
             status=status,
@@ -161,7 +169,8 @@ class _Training:
                 message = f"{message}, but {stuck}"
         if again := self.snapshot.facts.get("replayed"):
             message = f"{message}; the first {again:,} iterations were run again from the start"
-        run = self._run(status, message)
+        hurried = status == INTERRUPTED and self.snapshot.cost is not None
+        run = self._run(status, message, self._last_cost() if hurried else costs_of(self.problem.bound, self.snapshot.state.p))
         if not np.isfinite(run.final_cost).all() and status != DIVERGED:
             run = replace(run, status=DIVERGED, message=f"{message}, but the cost at the end is not finite: try a smaller rate")
         if self.progress is not None:

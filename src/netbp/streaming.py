@@ -15,6 +15,7 @@ from netbp.methods.schedules import values_at
 from netbp.methods.streams import restored, state_of, stream_from, streams_from
 from netbp.problem import Problem
 from netbp.types import Array, Indices, State, Vector
+from netbp.validation import held_out_of
 
 FASTEST, SLOWEST = 0.025, 0.1
 """Seconds that a chunk of steps should take: Ctrl-C and progress bars then respond at once."""
@@ -33,7 +34,8 @@ class Snapshot(NamedTuple):
     """A run after some step.
 
     state: everything that is needed to go on. cost, held_out: the last recorded, or None (an array for M networks). series: what
-    was recorded since the last snapshot, by name. reason: why the run ends here, or None; status: in one word. facts: plain
+    was recorded since the last snapshot, by name ("cost", "held_out", and error shares where there are categories: "top1", "top5",
+    "held_out_top1", "held_out_top5"). reason: why the run ends here, or None; status: in one word. facts: plain
     numbers about the method's work.
     """
 
@@ -113,12 +115,14 @@ def _snapshots(
             if not finite(problem, chunk):
                 chunk = last_finite(problem, method, state, chunk, record)
             state = chunk.state
-            new = {"cost": Series(chunk.steps, chunk.costs)} if len(chunk.steps) else {}
-            if new:
+            new = {}
+            if len(chunk.steps):
                 cost = chunk.costs[-1]
+                new = {name: Series(chunk.steps, values) for name, values in {"cost": chunk.costs, **chunk.curves}.items()}
                 if looks:
-                    held_out = costs_of(problem.held_out_bound, state.p)
-                    new["held_out"] = Series(chunk.steps[-1:], np.array([held_out]))
+                    seen = held_out_of(problem, state.p)
+                    held_out = seen["held_out"]
+                    new |= {name: Series(chunk.steps[-1:], np.array([value])) for name, value in seen.items()}
             parts.append(new)
             ended = chunk.reason is not None or state.step >= steps
             if ended or not every or state.step % every == 0:
@@ -252,8 +256,9 @@ def last_finite(problem: Problem, method: Method, before: State, chunk: Chunk, r
             high = middle.state.step
     steps = np.concatenate([chunk.steps[:0], *(part.steps for part in parts)])
     costs = np.concatenate([chunk.costs[:0], *(part.costs for part in parts)])
+    curves = {name: np.concatenate([v[:0], *(part.curves[name] for part in parts)]) for name, v in chunk.curves.items()}
     reason = divergence(problem, method, low.state, chunk, high)
-    return Chunk(low.state, steps, costs, reason, DIVERGED, {**chunk.facts, "diverged_at": high})
+    return Chunk(low.state, steps, costs, reason, DIVERGED, {**chunk.facts, "diverged_at": high}, curves)
 
 
 def divergence(problem: Problem, method: Method, last: State, chunk: Chunk, step: int) -> str:

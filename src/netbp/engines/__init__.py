@@ -26,6 +26,7 @@ from netbp.rules import Rule
 from netbp.types import Array, Indices, Matrix, Vector
 
 NO_ERRORS = np.empty((0, 2))
+TOP = 5  # an output among so many counts as nearly right, where there are more categories than that
 
 
 class Objective(NamedTuple):

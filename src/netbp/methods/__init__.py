@@ -27,8 +27,9 @@ class Chunk(NamedTuple):
     """What `advance` did.
 
     state: where it arrived. steps: (n,), the numbers of the steps whose cost was recorded; costs: (n,), or (n, M) for M
-    networks. reason: in words, why no further step can be taken, or None; status: then one of the four words above. facts:
-    plain numbers and strings about the run so far, such as iterations, evaluations and gradient_norm.
+    networks; curves: what else was recorded after these steps, by name, each shaped like costs. reason: in words, why no
+    further step can be taken, or None; status: then one of the four words above. facts: plain numbers and strings about the run
+    so far, such as iterations, evaluations and gradient_norm.
     """
 
     state: State
@@ -37,6 +38,7 @@ class Chunk(NamedTuple):
     reason: str | None = None
     status: str = FINISHED
     facts: Mapping[str, Any] = {}
+    curves: Mapping[str, Array] = {}
 
 
 class Session(Protocol):

@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Schedule = float | Sequence[float] | NDArray[Any] | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class ByEpoch:
+    """A schedule that changes between epochs: see `by_epoch`."""
+
+    parts: tuple[tuple[int, float], ...]
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        """The value for step 1, 2, ..."""
+        left = (step - 1) // self.steps
+        for epochs, value in self.parts:
+            left -= epochs
+            if left < 0:
+                return value
+        return self.parts[-1][1]
+
+
+def by_epoch(*parts: tuple[int, float], steps: int) -> ByEpoch:
+    """A rate for so many epochs, then another: by_epoch((30, 0.05), (10, 0.005), (5, 0.0005), steps=500).
+
+    parts: pairs (epochs, value); the last value stays. steps: per epoch. Raises ValueError for parts that no run could use.
+    """
+    if not parts or isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"a schedule by epoch needs a pair (epochs, value), and at least 1 step an epoch: got {parts} and {steps}")
+    for part in parts:
+        if len(part) != 2 or int(part[0]) != part[0] or part[0] < 1 or not (np.isfinite(part[1]) and part[1] >= 0.0):
+            raise ValueError(f"a part of a schedule is (epochs, value), at least 1 and finite and not negative, but got {part!r}")
+    return ByEpoch(tuple((int(epochs), float(value)) for epochs, value in parts), steps)
 
 
 def settled(given: Any, what: str, whole: bool = False) -> Any:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from netbp.engines import Choices, Memory, Update
+from netbp.engines import NO_ERRORS, TOP, Choices, Memory, Update
 from netbp.methods import Chunk, Session, recorded
 from netbp.methods.sampling import Batches, Epochs, Everything, Replacement, epoch_means, too_large
 from netbp.methods.schedules import settled, shortest, too_few, values_at
-from netbp.methods.streams import state_of
+from netbp.methods.streams import seed_from, state_of
 from netbp.rules import Rule, constants_of, sgd
 from netbp.types import Array, State, Vector
 
@@ -26,6 +26,8 @@ PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
 DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**15, 2**17, 2**11
 LINE = 8  # indices in a line of the cache
 
+BUFFERS = "buffers."  # how a layer's own arrays are called in a State's memory
+
 
 @dataclass(frozen=True)
 class StochasticGradient:
@@ -37,8 +39,10 @@ class StochasticGradient:
     larger than the data, or "epochs", where the last batch of an epoch may be shorter. weight_decay: c adds c p to the
     gradient, for all of p, or (weights, biases), each a number or one per layer. multipliers: eta's multipliers, likewise.
 
-    Costs: with record=None, replacement records none, and epochs record the mean over the epoch's batches while p moves,
-    each weighted by its points. Raises ValueError for a rate that is negative or not finite, and for settings that do not fit.
+    Costs: with record=None, replacement records none, and epochs record the mean over the epoch's batches while p moves, each
+    weighted by its points, and with a cost of categories the share of the points whose category is not the first ("top1") or
+    not among the first five outputs ("top5"), while p moves. Raises ValueError for a rate that is negative or not finite, and
+    for settings that do not fit.
     """
 
     rule: Rule = sgd
@@ -123,9 +127,14 @@ class StochasticSession:
         self.method, self.bound, self.rng, self.record, self.sampling = method, problem.bound, rng, record, sampling
         self.N, self.p, self.step = problem.N, state.p, state.step
         self.update = _update(method, problem)
-        self.memory = Memory(_remembered(state, "u"), _remembered(state, "v"))
+        buffers = {name.removeprefix(BUFFERS): array for name, array in state.memory.items() if name.startswith(BUFFERS)}
+        self.memory = Memory(_remembered(state, "u"), _remembered(state, "v"), buffers)
+        self.random, self.seed = problem.network.random, state.memory.get("seed")
+        self.top5 = problem.network.sizes[-1] > TOP
         carry = np.zeros(state.p.shape[:-1])
         self.carry: Array = np.asarray(state.memory.get("epoch_cost", carry), dtype=float)
+        self.errors: Array = np.asarray(state.memory.get("epoch_errors", np.zeros((*carry.shape, 2))), dtype=float)
+        self.counted = False
         width = max(1, state.p.size // state.p.shape[-1])
         # An odd number of cache lines for each network: with a power of two, their indices would fall into one set of the cache.
         self.drawn = DRAWN if state.p.ndim == 1 else (max(DRAWN_PER_NETWORK, DRAWN_PER_ENSEMBLE // width) // LINE | 1) * LINE
@@ -135,14 +144,15 @@ class StochasticSession:
         if to_record:
             left = self.sampling.epoch_left(self.step)
             steps = min(steps, left if self.record is None else self.record - self.step % self.record if self.record else steps)
-        numbers, costs, taken = [], [], 0
+        numbers, costs, errors, taken = [], [], [], 0
         while taken < steps:
             piece = min(steps - taken, self._piece())
-            at, values = self._take(piece)
+            at, values, shares = self._take(piece)
             numbers.append(at)
             costs.append(values)
+            errors.append(shares)
             taken += piece
-        return Chunk(self._state(), np.concatenate(numbers), np.concatenate(costs))
+        return Chunk(self._state(), np.concatenate(numbers), np.concatenate(costs), curves=self._curves(errors))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -151,23 +161,42 @@ class StochasticSession:
         largest = getattr(self.sampling, "batch", 1)
         return max(1, self.drawn // (largest if isinstance(largest, int) else max(1, min(self.N, self.drawn))))
 
-    def _take(self, steps: int) -> tuple[Array, Array]:
+    def _take(self, steps: int) -> tuple[Array, Array, Array]:
+        """Take some steps: which of them were recorded, the costs, and where errors are counted their shares, (n, ..., 2)."""
         t, means = self.step, self.record is None
+        if self.random and self.seed is None:
+            self.seed = seed_from(self.rng)
+        seed = None if self.seed is None else self.seed if np.ndim(self.seed) else int(self.seed)
         rates = values_at(self.method.rate, t, steps, "rate")
         batches: Batches = self.sampling.choose(t, steps)
-        choices = Choices(batches.indices, batches.offsets, rates)
+        choices = Choices(batches.indices, batches.offsets, rates, seed)
         with np.errstate(all="ignore"):  # what overflows is found and told by whoever drives the session
             out = self.bound.advance(self.p, self.memory, t, choices, self.update, self.record or 0, means)
         self.p, self.memory, self.step = out.p, out.memory, t + steps
         if not means:
-            return recorded(t, steps, self.record or 0), out.costs
+            return recorded(t, steps, self.record or 0), out.costs, NO_ERRORS
         values, self.carry = epoch_means(out.batch_costs, batches, self.carry, self.N)
-        return t + batches.ends, values
+        shares = NO_ERRORS
+        if len(out.batch_errors):
+            shares, self.errors = epoch_means(out.batch_errors, batches, self.errors, self.N)
+            self.counted = True
+        return t + batches.ends, values, shares
+
+    def _curves(self, errors: list[Array]) -> dict[str, Array]:
+        if not self.counted:
+            return {}
+        shares = np.concatenate(errors)
+        return {"top1": shares[..., 0], "top5": shares[..., 1]} if self.top5 else {"top1": shares[..., 0]}
 
     def _state(self) -> State:
         memory = {"u": self.memory.u, "v": self.memory.v, **self.sampling.memory()}
+        memory |= {f"{BUFFERS}{name}": array for name, array in self.memory.buffers.items()}
+        if self.seed is not None:
+            memory["seed"] = np.asarray(self.seed)
         if self.record is None:
             memory["epoch_cost"] = self.carry
+        if self.counted:
+            memory["epoch_errors"] = self.errors
         return State(self.p, self.step, memory, state_of(self.rng))
 
 

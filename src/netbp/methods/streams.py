@@ -82,6 +82,14 @@ def permutations(rng: Any, N: int, count: int) -> Indices:
     return np.array([rng.permutation(N) for _ in range(count)], dtype=np.int64).reshape(count, N)
 
 
+def seed_from(rng: Any) -> Any:
+    """A whole number of 63 bits drawn from a stream, as an int64; from a list of M streams, (M,) of them."""
+    if isinstance(rng, list):
+        return np.array([seed_from(one) for one in rng])
+    high, middle, low = (int(word) for word in rng.integers(2**21, size=3))  # a MatlabRandom's numbers have 53 bits at most
+    return np.int64(high << 42 | middle << 21 | low)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, int | str):
         return value
