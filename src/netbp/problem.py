@@ -13,7 +13,7 @@ from netbp.costs import Cost
 from netbp.engines import Bound, Engine, Objective, choose
 from netbp.engines.explanation import Explanation
 from netbp.network import Network
-from netbp.types import Data, Indices, Matrix, Vector
+from netbp.types import Array, Data, Indices, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,10 +167,7 @@ class Problem:
 
         x: (m, n_1), giving (m,); or (n_1,), giving a number. With one output, category 1 where it exceeds 1/2, otherwise 0.
         """
-        a = self.predict(p, x)
-        if a.shape[-1] == 1:
-            return np.asarray(a[..., 0] > 0.5).astype(np.int64)
-        return np.asarray(a.argmax(axis=-1))
+        return categories(self.predict(p, x))
 
     def explain(self, p: ArrayLike, x: ArrayLike, y: ArrayLike) -> Explanation:
         """Lemma 1 with numbers for one point x (n_1,) with target y (n_L,): the forward and the backward pass, printable.
@@ -190,6 +187,13 @@ class Problem:
 
 
 COMPACT = ("float32", "uint8")
+
+
+def categories(predicted: Array) -> Indices:
+    """The category that each row of outputs or probabilities names: see `Problem.classify`."""
+    if predicted.shape[-1] == 1:
+        return np.asarray(predicted[..., 0] > 0.5).astype(np.int64)
+    return np.asarray(predicted.argmax(axis=-1))
 
 
 def checked(network: Network, data: Data, what: str) -> Data:
