@@ -66,7 +66,7 @@ class LayerCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """The result of `check_gradient`, which prints as a table: one entry for each layer l = 2, ..., L and one for all."""
+    """The result of `check_gradient`, which prints as a table: one entry for each layer with parameters and one for all."""
 
     what: str
     layers: tuple[LayerCheck, ...]
@@ -98,26 +98,25 @@ def check_gradient(problem: Problem, p: ArrayLike, rng: Any = 0) -> GradientChec
     if p.shape != (problem.size,) or not np.isfinite(p).all():
         raise ValueError(f"check_gradient needs p as {problem.size} finite numbers, but p has shape {p.shape}: see Network.draw")
     assert problem.engine is not None
-    what = f"{problem.network!r}, {problem.cost!r} cost, {problem.N} points, on the {problem.engine.name} engine"
+    what = f"{problem.network.title}, {problem.cost!r} cost, {problem.N} points, on the {problem.engine.name} engine"
     scales = _scales(problem.network, p)
     smooth, note = away_from_kinks(problem, p, scales * rng.standard_normal(problem.size))
     if smooth is None:
         on_kink = LayerCheck(None, problem.size, np.nan, np.nan, None, None, None, "kink", note)
         return GradientCheck(what, (), on_kink)
-    layers = tuple(_check(smooth, p, scales, rng, l) for l in range(2, len(problem.network.sizes) + 1))
-    return GradientCheck(what, layers, _check(smooth, p, scales, rng, None), note)
+    numbers = [l for l, layer in enumerate(problem.network.layers, start=2) if layer.size]
+    layers = tuple(_check(smooth, p, scales, rng, l, parts) for l, parts in zip(numbers, problem.network.slices, strict=True))
+    return GradientCheck(what, layers, _check(smooth, p, scales, rng, None, (slice(None),)), note)
 
 
 # -- one entry of the table ----------------------------------------------------------------------------------------
 
 
-def _check(problem: Problem, p: Vector, scales: Vector, rng: Any, layer: int | None) -> LayerCheck:
+def _check(problem: Problem, p: Vector, scales: Vector, rng: Any, layer: int | None, parts: tuple[slice, ...]) -> LayerCheck:
     """Up to DIRECTIONS random directions: a right gradient passes in almost every one, a wrong one in almost none."""
-    moves = np.ones(problem.size, dtype=bool)
-    if layer is not None:
-        moves[:] = False
-        for part in problem.network.slices[layer - 2]:
-            moves[part] = True
+    moves = np.zeros(problem.size, dtype=bool)
+    for part in parts:
+        moves[part] = True
     for _ in range(DIRECTIONS):
         d = np.where(moves, scales * rng.standard_normal(problem.size), 0.0)
         entry = _check_direction(problem, p, d, layer, int(moves.sum()))
@@ -130,7 +129,7 @@ def _check_direction(problem: Problem, p: Vector, d: Vector, layer: int | None, 
     g = np.asarray(problem.gradient(p), dtype=float)
     derivative, size = float(g @ d), float(norm(g * d))
     cost = partial(_cost_along, problem, p, d)
-    h = reach(problem.network, p, d, np.asarray(problem.data.x), LARGEST) * HALVING ** np.arange(STEPS)
+    h = reach(problem.network, p, d, np.asarray(problem.data.x, dtype=float), LARGEST) * HALVING ** np.arange(STEPS)
     noise = _noise(problem, cost)
     ahead, behind, here = np.array([cost(s) for s in h]), np.array([cost(-s) for s in h]), cost(0.0)
     first = observed_slope(h, np.abs(ahead - here), noise)

@@ -81,6 +81,18 @@ def softmax_log_loss_curvature(a: Array, y: Array, v: Array) -> Array:
     return (s * v - s * (s * v).sum(axis=-1, keepdims=True)) * y.sum(axis=-1, keepdims=True)
 
 
+def missed(a: Array, y: Array) -> Array:
+    """Whether each point's category, its largest target, is not the first and not among the first five outputs: (..., 2).
+
+    Of equal outputs the earlier counts as the larger, as `Problem.classify` has it; an output that is not a number is no answer.
+    """
+    category = np.expand_dims(y.argmax(axis=-1), -1)
+    own = np.take_along_axis(a, category, axis=-1)
+    earlier = np.arange(a.shape[-1]) < category
+    before = (~np.where(earlier, a < own, a <= own)).sum(axis=-1)
+    return np.stack([before >= 1, before >= 5], axis=-1)
+
+
 def as_it_is(a: Array) -> Array:
     """The outputs mean themselves."""
     return a

@@ -14,7 +14,7 @@ from netbp.network import Network
 
 @dataclass(frozen=True)
 class Reference:
-    """NumPy in double precision; accepts every dense network and every cost."""
+    """NumPy in double precision; accepts every network of netbp's own layers and every cost."""
 
     name = "reference"
 
@@ -24,8 +24,11 @@ class Reference:
         return np.float64
 
     def refusal(self, network: Network, cost: Cost) -> str | None:
-        """Nothing is refused."""
-        return None
+        """Layers of one's own are refused, nothing else."""
+        from netbp.engines.reference.maps import KNOWN
+
+        other = next((layer for layer in getattr(network, "layers", [network]) if not isinstance(layer, KNOWN)), None)
+        return None if other is None else f"the reference engine has netbp's own layers only, but this network has {other!r}"
 
     def bind(self, objective: Objective) -> Bound:
         """The engine on one objective."""

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
+from netbp.costs import missed
+from netbp.engines import NO_ERRORS, Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
 from netbp.engines.explanation import Explanation
 from netbp.engines.reference.least_squares import levenberg_marquardt
-from netbp.engines.reference.passes import assemble, backward, forward, outputs_by_parameters, slopes
+from netbp.engines.reference.maps import Training
+from netbp.engines.reference.passes import along, assemble, backward, forward, outputs_by_parameters, slopes
+from netbp.layers import Dense
 from netbp.types import Array, Matrix, Vector
 
 diverging = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -29,14 +32,15 @@ class BoundReference:
     def value(self, p: Vector) -> float:
         """Cost(p); also for complex p where activations and cost are analytic, giving a complex number."""
         o = self.objective
-        a, _ = forward(o.network, p, o.x)
+        a = forward(o.network, p, o.x).a
         cost = (self.shares * o.cost.value(a[-1], o.y)).mean() + o.penalty * (self.weights * p * p).sum()
         return cost if np.iscomplexobj(cost) else float(cost)
 
     @diverging
     def value_and_gradient(self, p: Vector) -> tuple[float, Vector]:
         """Both from one forward pass."""
-        return self._batch(p, slice(None))
+        cost, g, _ = self._batch(p, slice(None))
+        return cost, g
 
     @diverging
     def gradient(self, p: Vector) -> Vector:
@@ -46,7 +50,7 @@ class BoundReference:
     @diverging
     def forward(self, p: Vector, x: Matrix) -> Matrix:
         """a[L] for inputs x."""
-        return forward(self.objective.network, p, x)[0][-1]
+        return forward(self.objective.network, p, np.asarray(x, dtype=float)).a[-1]
 
     @diverging
     def residual(self, p: Vector) -> Vector:
@@ -64,33 +68,33 @@ class BoundReference:
     def hvp(self, p: Vector, v: Vector) -> Vector:
         """The derivative of the gradient in direction v: each line of the two passes, differentiated (Pearlmutter 1994)."""
         o, network = self.objective, self.objective.network
-        a, z = forward(network, p, o.x)
+        at = forward(network, p, o.x)
+        a, z, A = at
         D = slopes(network, a, z)
-        curvatures = [sigma.curvature(zl, al) for sigma, zl, al in zip(network.activations, z, a[1:], strict=True)]
-        da, dz = [np.zeros_like(o.x)], []
-        for (W, _), (dW, db), ap, Dl in zip(network.views(p), network.views(v), a[:-1], D, strict=True):
-            dz.append(da[-1] @ W.T + ap @ dW.T + db)
-            da.append(Dl * dz[-1])
+        da, dz, dA = along(network, v, at, D)
+        curved = [sigma.curvature(zl, al) * dzl for sigma, zl, al, dzl in zip(network.activations, z, a[1:], dz, strict=True)]
         error = o.cost.slope(a[-1], o.y)
-        delta = backward(network, p, D, error)
-        ddelta = [curvatures[-1] * dz[-1] * error + D[-1] * o.cost.curvature(a[-1], o.y, da[-1])]
-        pairs = list(zip(network.views(p), network.views(v), strict=True))
-        for l in range(len(D) - 2, -1, -1):
-            (W, _), (dW, _) = pairs[l + 1]
-            back = delta[l + 1] @ W
-            ddelta.insert(0, curvatures[l] * dz[l] * back + D[l] * (ddelta[0] @ W + delta[l + 1] @ dW))
-        Hv = assemble(network, ddelta, a, self.shares)
-        for (HW, _), dl, dal in zip(network.views(Hv), delta, da[:-1], strict=True):
-            HW += (self.shares[:, None] * dl).T @ dal
+        delta = backward(A, D, error)
+        ddelta = [curved[-1] * error + D[-1] * o.cost.curvature(a[-1], o.y, da[-1])]
+        for l in range(len(A) - 2, -1, -1):
+            back, dback = A[l + 1].transpose(delta[l + 1]), A[l + 1].transpose(ddelta[0]) + dA[l + 1].transpose(delta[l + 1])
+            ddelta.insert(0, curved[l] * back + D[l] * dback)
+        Hv = assemble(network, ddelta, a, self.shares) + assemble(network, delta, da, self.shares, biases=0.0)
         return Hv / len(o.x) + 2.0 * o.penalty * self.weights * v
 
     def explain(self, p: Vector, x: Vector, y: Vector) -> Explanation:
-        """Lemma 1 for one point."""
+        """Lemma 1 for one point, of a dense network."""
         o = self.objective
-        a, z = forward(o.network, p, x[None, :])
+        if not o.network.is_dense:
+            other = next((layer for layer in o.network.layers if not isinstance(layer, Dense)), o.network.layers[0])
+            raise NotImplementedError(
+                f"explain prints Lemma 1, which is about fully connected layers on vectors, but the network has {other!r}: "
+                "no engine explains it; look at problem.gradient(p) and network.views(p)"
+            )
+        a, z, A = forward(o.network, p, x[None, :])
         D = slopes(o.network, a, z)
         error = o.cost.slope(a[-1], y[None, :])
-        delta = backward(o.network, p, D, error)
+        delta = backward(A, D, error)
         return Explanation(
             network=o.network,
             cost=float(o.cost.value(a[-1], y[None, :])[0]),
@@ -116,23 +120,26 @@ class BoundReference:
         """Step by step, network by network."""
         if p.ndim == 1:
             return self._advance_one(p, memory, t, choices, update, record, batch_costs)
+        M = len(p)
+        seeds = [None] * M if choices.seed is None else np.broadcast_to(choices.seed, M).tolist()
         parts = [
             self._advance_one(
                 p[m],
                 Memory(memory.u[m], memory.v[m]),
                 t,
-                choices if choices.indices is None else choices._replace(indices=choices.indices[m]),
+                choices._replace(indices=None if choices.indices is None else choices.indices[m], seed=seeds[m]),
                 update,
                 record,
                 batch_costs,
             )
-            for m in range(len(p))
+            for m in range(M)
         ]
         return Advanced(
             np.stack([part.p for part in parts]),
             Memory(np.stack([part.memory.u for part in parts]), np.stack([part.memory.v for part in parts])),
             np.stack([part.costs for part in parts], axis=1),
             np.stack([part.batch_costs for part in parts], axis=1),
+            np.stack([part.batch_errors for part in parts], axis=1) if len(parts[0].batch_errors) else NO_ERRORS,
         )
 
     @diverging
@@ -140,14 +147,14 @@ class BoundReference:
         """Levenberg-Marquardt in NumPy."""
         return levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
 
-    def _batch(self, p: Vector, points: Any) -> tuple[float, Vector]:
-        """The mean cost of some points and its gradient, penalty included."""
+    def _batch(self, p: Vector, points: Any, training: Training | None = None) -> tuple[float, Vector, Matrix]:
+        """The mean cost of some points, its gradient, penalty included, and the outputs a[L]."""
         o = self.objective
         x, y, shares = o.x[points], o.y[points], self.shares[points]
-        a, z = forward(o.network, p, x)
+        a, z, A = forward(o.network, p, x, training)
         cost = (shares * o.cost.value(a[-1], y)).mean() + o.penalty * (self.weights * p * p).sum()
-        delta = backward(o.network, p, slopes(o.network, a, z), o.cost.slope(a[-1], y))
-        return cost, assemble(o.network, delta, a, shares) / len(x) + 2.0 * o.penalty * self.weights * p
+        delta = backward(A, slopes(o.network, a, z), o.cost.slope(a[-1], y))
+        return cost, assemble(o.network, delta, a, shares) / len(x) + 2.0 * o.penalty * self.weights * p, a[-1]
 
     def _advance_one(
         self,
@@ -159,17 +166,23 @@ class BoundReference:
         record: int,
         batch_costs: bool,
     ) -> Advanced:
-        u, v = memory.u, memory.v
+        o, u, v = self.objective, memory.u, memory.v
+        if o.network.random and choices.seed is None:
+            raise ValueError(f"{o.network.title} has random layers, so that training steps need choices.seed, which is None")
         multiplier = 1.0 if update.multiplier is None else update.multiplier
-        costs, batches = [], []
+        costs, batches, errors = [], [], []
         for k, eta in enumerate(choices.rates):
             points = slice(None) if choices.indices is None else choices.indices[choices.offsets[k] : choices.offsets[k + 1]]
-            cost, g = self._batch(p, points)
+            training = Training(int(choices.seed), t + k + 1) if o.network.random else None
+            cost, g, outputs = self._batch(p, points, training)
             if update.decay is not None:
                 g = g + update.decay * p
             p, u, v = update.rule(p, g, u, v, eta * multiplier, float(t + k + 1), *update.constants)
             if batch_costs:
                 batches.append(cost)
+            if batch_costs and o.cost.categories:
+                errors.append(missed(outputs, o.y[points]).mean(axis=0))
             if record and (t + k + 1) % record == 0:
                 costs.append(self.value(p))
-        return Advanced(p, Memory(u, v), np.array(costs, dtype=float), np.array(batches, dtype=float))
+        found = np.array(errors).reshape(-1, 2) if errors else NO_ERRORS
+        return Advanced(p, Memory(u, v), np.array(costs, dtype=float), np.array(batches, dtype=float), found)

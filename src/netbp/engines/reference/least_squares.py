@@ -51,6 +51,18 @@ def jacobian(bound: BoundReference, p: Vector, norms: bool) -> Matrix:
     return np.vstack([J, penalty_rows(bound)])
 
 
+def damped_step(J: Matrix, r: Vector, mu: float) -> Vector:
+    """The solution of (J^T J + mu I) d = -J^T r; with fewer rows than unknowns as d = -J^T (J J^T + mu I)^-1 r, the same step.
+
+    The smaller system is better conditioned for small mu. Raises LinAlgError when it is not positive definite to rounding.
+    """
+    rows, size = J.shape
+    A, b = (J @ J.T, r) if rows < size else (J.T @ J, J.T @ r)
+    factor = cholesky(A + mu * np.eye(len(b)))
+    x = np.linalg.solve(factor.T, np.linalg.solve(factor, b))
+    return -J.T @ x if rows < size else -x
+
+
 def levenberg_marquardt(
     bound: BoundReference, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float
 ) -> Fitted:
@@ -71,8 +83,7 @@ def levenberg_marquardt(
                 reason = DAMPING if mu > LARGEST_DAMPING else EVALUATIONS
                 break
             try:
-                factor = cholesky(J.T @ J + mu * np.eye(len(p)))
-                d = -np.linalg.solve(factor.T, np.linalg.solve(factor, g))
+                d = damped_step(J, r, mu)
                 trial = p + d
                 rt = residual(bound, trial, settings.norms)
                 squares, used = float(rt @ rt), used + 1
