@@ -182,7 +182,12 @@ def test_splitting_repeating_and_batching_networks_change_no_bit(engine, network
         again = advance_on(bound, starts[0], single, rule, **more)
         first = advance_on(bound, starts[0], cut(single, 0, 9), rule, **more)
         second = advance_on(bound, first.p, cut(single, 9, 24), rule, t=9, memory=first.memory, **more)
-        joined = (second.p, *second.memory, np.append(first.costs, second.costs), np.append(first.batch_costs, second.batch_costs))
+        joined = (
+            second.p,
+            *second.memory[:2],
+            np.append(first.costs, second.costs),
+            np.append(first.batch_costs, second.batch_costs),
+        )
         for one, other, pieces in zip(flat(whole), flat(again), joined, strict=True):
             assert np.array_equal(one, other)
             assert np.array_equal(one, pieces)
@@ -204,7 +209,7 @@ def cut(choices: Choices, k: int, j: int) -> Choices:
 
 
 def flat(advanced: Any) -> tuple[np.ndarray, ...]:
-    return (advanced.p, *advanced.memory, advanced.costs, advanced.batch_costs)
+    return (advanced.p, *advanced.memory[:2], advanced.costs, advanced.batch_costs)
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)

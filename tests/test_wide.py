@@ -110,7 +110,7 @@ def test_advance_takes_the_steps_of_the_reference(chain, cost, mode, rule, plain
     arguments = (p, Memory(0.1 + 0 * p, 0.2 + 0 * p), 3, choices_of(rng, mode, problem.N), update, 2, True)
     ours, reference = wide_advance.advance(bound, *arguments), problem.bound.advance(*arguments)
     # a rule may divide by the root of a small mean square, which magnifies the gradient's rounding
-    for a, b in zip((ours.p, *ours.memory, *ours[2:]), (reference.p, *reference.memory, *reference[2:]), strict=True):
+    for a, b in zip((ours.p, *ours.memory[:2], *ours[2:4]), (reference.p, *reference.memory[:2], *reference[2:4]), strict=True):
         assert_close(a, b, 10_000)
 
 
