@@ -18,7 +18,7 @@ SOURCE = Path(netbp.__file__).parent
 LEVELS = {
     **dict.fromkeys(["types", "matlab", "files"], 0),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
-    **dict.fromkeys(["layers", "network", "convolution"], 2),
+    **dict.fromkeys(["layers", "layertable", "network", "convolution"], 2),
     **dict.fromkeys(["engines"], 3),
     **dict.fromkeys(["problem", "check", "confusion", "kinks", "data"], 4),
     **dict.fromkeys(["methods"], 5),

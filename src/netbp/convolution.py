@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.layers import Conv, Geometry, PerAxis, PerSide, Shape, geometry, shown
+from netbp.layers import Conv, Geometry, PerAxis, PerSide, Shape, geometry, shape_of, shown
 from netbp.types import Array, Indices
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def convolution_matrix(kernel: ArrayLike, input_shape: int | Shape, stride: PerA
     W = np.asarray(kernel)
     if W.dtype.kind not in "biufc" or W.size == 0:
         raise ValueError(f"the kernel must be an array of numbers, but it is {kernel!r}")
-    given = (int(input_shape),) if isinstance(input_shape, int | np.integer) else tuple(int(n) for n in input_shape)
-    shape = given
+    shape = given = shape_of(input_shape)
     if W.ndim == len(shape) and W.ndim in (1, 2):  # one filter of one channel
         W, shape = W[None, None], (1, *shape)
     if W.ndim not in (3, 4) or W.ndim != len(shape) + 1 or W.shape[1] != shape[0]:

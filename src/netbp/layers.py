@@ -8,10 +8,13 @@ for images; an image travels as one flat row, channel by channel, each row by ro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from math import prod
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
 
 from netbp.activations import Activation, identity
 
@@ -20,18 +23,33 @@ PerAxis = int | tuple[int, ...]
 PerSide = int | tuple[int | tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layer:
     """What every layer has: the shape `input` of what comes in, () until a network has placed it.
 
     random: whether it draws random numbers in training steps; it is then something else, fixed, in evaluation.
     """
 
-    input: Shape = field(default=(), kw_only=True, repr=False)
+    input: Shape = field(default=(), kw_only=True)
     random: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Lists as tuples and NumPy's numbers as Python's, so that equal layers are equal."""
+        for f in fields(self):
+            object.__setattr__(self, f.name, _plain(getattr(self, f.name)))
+
+    def __repr__(self) -> str:
+        """As one writes it: Conv(32, 5, pad=2)."""
+        values = [(f, getattr(self, f.name)) for f in fields(self) if f.name != "input"]
+        needed = [repr(value) for f, value in values if f.default is MISSING]
+        changed = [f"{f.name}={value!r}" for f, value in values if f.default is not MISSING and value != f.default]
+        return f"{type(self).__name__}({', '.join([*needed, *changed])})"
 
     def placed(self, input: Shape) -> Self:
         """The layer with inputs of this shape. Raises ValueError, naming layer and shapes, when they do not fit."""
+        given = getattr(self, "activation", identity)
+        if not isinstance(given, Activation):
+            raise ValueError(f"{self!r} has the activation {given!r}: it must be an Activation, such as nb.relu")
         layer = replace(self, input=input)
         if not layer.output:  # computed here, once, so that a layer that does not fit is found at once
             raise ValueError(f"{self!r} gives nothing for the input {shown(input)}")
@@ -83,7 +101,7 @@ class Layer:
         return 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense(Layer):
     """A fully connected layer, a = sigma(W a' + b), (8): W is outputs by inputs, b has `width` entries; any shape comes in."""
 
@@ -111,7 +129,7 @@ class Dense(Layer):
         return self.weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Conv(Layer):
     """A convolutional layer, section 7.1: z_f = sum_c W_fc * a_c + b_f, written as a correlation, (29) and (30).
 
@@ -148,7 +166,7 @@ class Conv(Layer):
         return self.weights * prod(self.output[1:])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pool(Layer):
     """Pooling, section 7.1: the largest entry or the average in each window, channel by channel.
 
@@ -173,14 +191,17 @@ class Pool(Layer):
         return moved(self, self.input[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Elementwise(Layer):
     """An activation as a layer of its own; in a chain the activation itself may be written."""
 
     activation: Activation
 
+    def __repr__(self) -> str:
+        return repr(self.activation)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Flatten(Layer):
     """An image or a signal as a vector, channel by channel: no number moves."""
 
@@ -190,7 +211,7 @@ class Flatten(Layer):
         return (prod(self.input),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dropout(Layer):
     """Dropout, section 7.2: in training steps each neuron's output is set to zero with probability `rate`.
 
@@ -205,14 +226,14 @@ class Dropout(Layer):
 
     def placed(self, input: Shape) -> Self:
         """See `Layer.placed`. Raises ValueError for a rate outside [0, 1) and an unknown scaling."""
-        if not (isinstance(self.rate, int | float) and 0.0 <= self.rate < 1.0):
+        if not (_real(self.rate) and 0.0 <= self.rate < 1.0):
             raise ValueError(f"{self!r} has the rate {self.rate!r}: it is a probability, at least 0 and below 1")
         if self.scaling not in ("training", "evaluation"):
             raise ValueError(f'{self!r} has the scaling {self.scaling!r}: it can be "training" or "evaluation"')
         return super().placed(input)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flip(Layer):
     """In training steps, the images of a batch are mirrored left-right, all of them or, as often, none: one coin per batch."""
 
@@ -221,13 +242,14 @@ class Flip(Layer):
 
     def placed(self, input: Shape) -> Self:
         """See `Layer.placed`. Raises ValueError for a probability outside [0, 1] and for an input that is no signal or image."""
-        if not 0.0 <= self.probability <= 1.0:
-            raise ValueError(f"{self!r} has the probability {self.probability!r}: it lies between 0 and 1")
+        if not (_real(self.probability) and 0.0 <= self.probability <= 1.0):
+            raise ValueError(f"{self!r} has the probability {self.probability!r}: it must be a number from 0 to 1")
         if len(input) not in (2, 3):
-            raise ValueError(
-                f"{self!r} needs a signal (channels, length) or an image (channels, height, width), not {shown(input)}"
-            )
+            raise ValueError(f"{self!r} {NEEDS_AXES}, but gets {shown(input)}")
         return super().placed(input)
+
+
+NEEDS_AXES = "needs a signal (channels, length) or an image (channels, height, width)"
 
 
 class Geometry(NamedTuple):
@@ -242,12 +264,11 @@ def geometry(layer: Conv | Pool) -> Geometry:
     """How the window of a placed layer moves. Raises ValueError for settings that make no sense."""
     axes = len(layer.input) - 1
     if axes not in (1, 2):
-        raise ValueError(
-            f"{layer!r} needs a signal (channels, length) or an image (channels, height, width), but gets {shown(layer.input)}"
-        )
-    window = _per_axis(layer.window, axes, f"the window of {layer!r}")
-    stride = window if layer.stride is None else _per_axis(layer.stride, axes, f"the stride of {layer!r}")
-    return Geometry(window, stride, _per_side(layer.pad, axes, f"pad of {layer!r}"))
+        raise ValueError(f"{layer!r} {NEEDS_AXES}, but gets {shown(layer.input)}")
+    what = f"of {layer!r} on {shown(layer.input)}"
+    window = _per_axis(layer.window, axes, f"the window {what}")
+    stride = window if isinstance(layer, Pool) and layer.stride is None else _per_axis(layer.stride, axes, f"the stride {what}")
+    return Geometry(window, stride, _per_side(layer.pad, axes, f"pad {what}"))
 
 
 def moved(layer: Conv | Pool, channels: int) -> Shape:
@@ -289,22 +310,51 @@ def chained(input: Shape, layers: tuple[Layer | Activation, ...], named: Callabl
     return tuple(out)
 
 
+def shape_of(input: Any) -> Shape:
+    """The shape (n,), (channels, length) or (channels, height, width) that a network is given. Raises ValueError for another."""
+    shape = _plain((input,) if isinstance(input, Integral) else input)
+    if not isinstance(shape, tuple) or not 1 <= len(shape) <= 3 or not all(_count(n) for n in shape):
+        raise ValueError(
+            f"the input must be n, (channels, length) or (channels, height, width), whole numbers of at least 1: it is {input!r}"
+        )
+    return shape
+
+
+def _plain(value: Any) -> Any:
+    """Tuples for lists and Python's numbers for NumPy's; anything else as it is."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(entry) for entry in value)
+    return value.item() if isinstance(value, np.number | np.bool) else value
+
+
+def _count(n: Any, least: int = 1) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool) and n >= least
+
+
+def _real(x: Any) -> bool:
+    return isinstance(x, Real) and not isinstance(x, bool)
+
+
 def _whole(n: Any, what: str) -> None:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not _count(n):
         raise ValueError(f"{what} must be a whole number, at least 1, but it is {n!r}")
 
 
-def _per_axis(given: PerAxis, axes: int, what: str) -> tuple[int, ...]:
-    values = given if isinstance(given, tuple | list) else (given,) * axes
-    if len(values) != axes or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in values):
-        raise ValueError(f"{what} must be a whole number of at least 1, or {axes} of them, but it is {given!r}")
-    return tuple(values)
+def _per_axis(given: Any, axes: int, what: str) -> tuple[int, ...]:
+    values = given if isinstance(given, tuple) else (given,) * axes
+    if len(values) != axes or not all(_count(n) for n in values):
+        many = "one in a tuple" if axes == 1 else f"{axes} of them, one for each axis"
+        raise ValueError(f"{what} must be a whole number, at least 1, or {many}, but it is {given!r}")
+    return values
 
 
-def _per_side(given: PerSide, axes: int, what: str) -> tuple[tuple[int, int], ...]:
-    values = given if isinstance(given, tuple | list) else (given,) * axes
-    sides = tuple(tuple(n) if isinstance(n, tuple | list) else (n, n) for n in values)
-    good = all(len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in pair) for pair in sides)
-    if len(sides) != axes or not good:
-        raise ValueError(f"{what} must be a whole number, one per axis, or (before, after) per axis, at least 0: it is {given!r}")
+def _per_side(given: Any, axes: int, what: str) -> tuple[tuple[int, int], ...]:
+    values = given if isinstance(given, tuple) else (given,) * axes
+    sides = tuple(n if isinstance(n, tuple) else (n, n) for n in values)
+    if len(sides) != axes or not all(len(pair) == 2 and all(_count(n, 0) for n in pair) for pair in sides):
+        example = "((0, 1),)" if axes == 1 else "((0, 1), (0, 1))"
+        raise ValueError(
+            f"{what} must be a whole number, at least 0, one for each axis, or (before, after) for each axis, as in {example}, "
+            f"but it is {given!r}"
+        )
     return tuple((pair[0], pair[1]) for pair in sides)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from netbp.activations import Activation, identity, sigmoid
-from netbp.layers import Dense, Layer, Shape, chained, shown
+from netbp.layers import Dense, Layer, Shape, chained, shape_of, shown
+from netbp.layertable import LayerTable, table_of
 from netbp.types import Array, Vector
 
 LARGEST = 10**9
@@ -46,9 +47,7 @@ class Network:
         input: the shape of what comes in, n, (channels, length) or (channels, height, width). Raises ValueError, naming the
         layer, what it got and what it needs, when a layer does not fit behind the one before, and without a layer.
         """
-        shape = (int(input),) if isinstance(input, int | np.integer) else tuple(int(n) for n in input)
-        if not 1 <= len(shape) <= 3 or min(shape) < 1:
-            raise ValueError(f"the input must be n, (channels, length) or (channels, height, width), at least 1: it is {input!r}")
+        shape = shape_of(input)
         if not layers:
             raise ValueError(f"a network needs at least one layer behind its input {shown(shape)}")
         placed = chained(shape, layers, lambda l: f"layer {l + 2} of {len(layers) + 1}")
@@ -192,8 +191,13 @@ class Network:
         given = names[0] if len(set(names)) == 1 else f"({', '.join(names)})" if len(names) <= 8 else "(...)"
         return f"Network.dense({_shortened(self.sizes)}, activation={given})"
 
+    def table(self) -> LayerTable:
+        """All layers with their sizes, parameters, multiply-adds, what their neurons see of the input, and memory; printable."""
+        return table_of(self.input, self.layers)
+
     def __repr__(self) -> str:
-        return self.title
+        """The title; of a network that is not dense also the table of its layers."""
+        return self.title if self.is_dense else f"{self.title}\n{self.table()}"
 
 
 def _shortened(sizes: Sequence[int]) -> str:
