@@ -125,10 +125,10 @@ def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")
     return list_all(folder)
 
 
-def describe(what: Annotated[str, Parameter(help="a saved run, or a network's widths such as 2-8-8-2")], /) -> int:
-    """Say what is in a saved run, or how the parameters of a network are laid out.
+def describe(what: Annotated[str, Parameter(help="a saved run, widths such as 2-8-8-2, or an experiment's name")], /) -> int:
+    """Say what is in a saved run, or show a network: its layers, what they cost, and how its parameters are laid out.
 
-    Example: `netbp describe 2-2-3-2`
+    Examples: `netbp describe 2-2-3-2`, `netbp describe stochastic`
     """
     from netbp.cli.inspection import describe_it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,9 +41,10 @@ def list_all(folder: Path) -> int:
 
 
 def describe_it(what: str) -> int:
-    """Print what a saved run holds, or the layout of a network's parameters."""
-    if not Path(what).exists() and what.replace("-", "").isdecimal():
-        print(layout(network_of(what)))
+    """Print what a saved run holds, or a network, given by its widths or its experiment: its layers and where they lie in p."""
+    network = None if Path(what).exists() else network_named(what)
+    if network is not None:
+        print(layout(network))
         return 0
     run = Run.load(what)
     told = run.settings
@@ -61,17 +63,41 @@ def describe_it(what: str) -> int:
             if len(curve.steps)
             else ""
         )
-    print(layout(network_of_run(told)))
+    print(layout(network_trained(told)))
     return 0
 
 
+def network_named(what: str) -> Network | None:
+    """The network of these widths, 2-2-3-2, or the one that the experiment of this name trains; None for another word."""
+    if what.replace("-", "").isdecimal():
+        return network_of(what)
+    if what not in EXPERIMENTS:
+        return None
+    experiment = EXPERIMENTS[what]()
+    if hasattr(experiment, "network"):
+        made: Network = experiment.network()
+        return made
+    return network_of(experiment.layers, getattr(experiment, "activation", "sigmoid")) if hasattr(experiment, "layers") else None
+
+
+def network_trained(settings: Mapping[str, Any]) -> Network:
+    """The network that a run trained: its experiment's own, otherwise the dense one that its settings describe."""
+    experiment: Any = from_settings(settings) if settings.get("experiment") in EXPERIMENTS else None
+    network: Network = experiment.network() if hasattr(experiment, "network") else network_of_run(settings)
+    return network
+
+
 def layout(network: Network) -> str:
-    """Where each W[l] and b[l] lies in p."""
-    lines = [f"{network!r}: {network.size:,} parameters", f"{'':2}{'':<6} {'size':>12} {'in p (from 1)':>20}  activation"]
-    for l, (layer, (w, b)) in enumerate(zip(network.layers, network.slices, strict=True), start=2):
+    """The table of layers, and where each W[l] and b[l] lies in p."""
+    weighted = [(l, layer) for l, layer in enumerate(network.layers, start=2) if layer.size]
+    shapes = [" x ".join(str(n) for n in layer.weight_shape) for _, layer in weighted]
+    width = max(12, *map(len, shapes)) if shapes else 12
+    lines = [f"{network.title}: {network.size:,} parameters", str(network.table()), ""]
+    lines.append(f"{'':2}{'':<6} {'size':>{width}} {'in p (from 1)':>20}  activation")
+    for (l, layer), shape, (w, b) in zip(weighted, shapes, network.slices, strict=True):
         sigma = network.activations[l - 2]
-        lines.append(f"  W[{l}]   {f'{layer.outputs} x {layer.inputs}':>12} {f'{w.start + 1:,}-{w.stop:,}':>20}  {sigma!r}")
-        lines.append(f"  b[{l}]   {layer.outputs:>12} {f'{b.start + 1:,}-{b.stop:,}':>20}")
+        lines.append(f"  {f'W[{l}]':<6} {shape:>{width}} {f'{w.start + 1:,}-{w.stop:,}':>20}  {sigma!r}")
+        lines.append(f"  {f'b[{l}]':<6} {layer.biases:>{width}} {f'{b.start + 1:,}-{b.stop:,}':>20}")
     return "\n".join(lines)
 
 
