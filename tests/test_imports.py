@@ -40,6 +40,7 @@ ALLOWED = {
     "pooch": ["data"],
     "PIL": ["data"],
     "platformdirs": ["data"],
+    "tqdm": ["data"],
     "joblib": ["sweep"],
     "matplotlib": ["figures", "experiments", "report"],
     "jinja2": ["report"],

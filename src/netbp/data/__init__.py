@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from netbp.data.card import DataCard, data_card
 from netbp.data.cifar import cifar10, cifar100
+from netbp.data.folder import image_folder
+from netbp.data.imagenet import imagenet
 from netbp.data.images import Images, Source, labels, pictures, rows
 from netbp.data.mat import read_mat, write_mat
-from netbp.data.mnist import mnist
+from netbp.data.mnist import fashion_mnist, mnist
+from netbp.data.picture import read_image
 from netbp.data.points import eleven_points, ten_points
 from netbp.data.preprocess import PAPER, Preprocessing, preprocessed
 from netbp.data.steps import ContrastNormalisation, MeanImage, Scale, Standardise
@@ -15,6 +19,7 @@ from netbp.data.whitening import Whitening
 __all__ = [
     "PAPER",
     "ContrastNormalisation",
+    "DataCard",
     "Images",
     "MeanImage",
     "Preprocessing",
@@ -24,11 +29,16 @@ __all__ = [
     "Whitening",
     "cifar10",
     "cifar100",
+    "data_card",
     "eleven_points",
+    "fashion_mnist",
+    "image_folder",
+    "imagenet",
     "labels",
     "mnist",
     "pictures",
     "preprocessed",
+    "read_image",
     "read_mat",
     "read_table",
     "rows",

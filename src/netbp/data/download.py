@@ -103,10 +103,8 @@ def fetch(address: str, sha256: str, folder: str = "") -> Path:
     what to put where, when it cannot be fetched; ValueError when what came is not that file.
     """
     target = cache_folder() / folder / address.rsplit("/", 1)[-1]
-    if target.is_file():
-        if _sum(target) == sha256:
-            return target
-        target.unlink()  # damaged on the disk: fetch it again
+    if target.is_file() and _sum(target) == sha256:  # what is damaged on the disk is fetched again
+        return target
     try:
         import pooch
     except ImportError:
@@ -127,8 +125,7 @@ def fetch(address: str, sha256: str, folder: str = "") -> Path:
             f"try again, or get {target.name} elsewhere"
         ) from error
     except OSError as error:  # requests' own exceptions are OSErrors too
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else 'no answer'}"
-        raise FileNotFoundError(_nowhere(address, target, reason, folder)) from error
+        raise FileNotFoundError(_nowhere(address, target, _reason(error), folder)) from error
     return Path(got)
 
 
@@ -144,11 +141,20 @@ def check(name: str, place: Path, content: bytes | memoryview, sha256: str) -> s
 
 def _nowhere(address: str, target: Path, reason: str, folder: str) -> str:
     """One line that says what to do."""
-    where = Path("$NETBP_DATA") / folder
+    what = "is damaged" if target.exists() else "was not found"
     return (
-        f"{target.name} was not found and could not be downloaded from {address} ({reason}): download it elsewhere and put it into "
-        f"{target.parent}, or into a folder of your own that the environment variable NETBP_DATA names, as {where / target.name}"
+        f"{target.name} {what} and could not be downloaded from {address} ({reason}): get it elsewhere and put it into "
+        f"{target.parent}; or set NETBP_DATA to a folder of data sets: {Path(folder) / target.name} would belong in that folder"
     )
+
+
+def _reason(error: OSError) -> str:
+    """Why nothing came, in a few words: the innermost cause of what requests wrapped."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    for known in ("Connection refused", "Failed to resolve", "timed out", "Name or service not known", "No space left"):
+        if known in str(error):
+            text = known
+    return f"{type(error).__name__}: {text[:100]}" if text else type(error).__name__
 
 
 def _sum(path: Path) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from netbp.types import Array, Data, Indices
 
+if TYPE_CHECKING:
+    from netbp.data.card import DataCard
+
 
 class Source(NamedTuple):
     """Where images came from: a folder or an archive, its files with the SHA-256 of what was read, and on what terms.
 
-    address: the official site. licence: what is known of it. reference: the paper to cite. issues: known from the literature.
+    official: whether all sums are the official files'. address: the official site. licence: what is known of it. reference: the
+    paper to cite. issues: known from the literature.
     """
 
     place: str
     files: tuple[tuple[str, str], ...] = ()
+    official: bool = False
     address: str = ""
     licence: str = ""
     reference: str = ""
@@ -42,6 +47,12 @@ class Images:
 
     def __iter__(self) -> Iterator[Data]:
         return iter((self.train, self.test))
+
+    def card(self) -> DataCard:
+        """What a builder should know of the data: see `data_card`."""
+        from netbp.data.card import data_card  # which imports this module
+
+        return data_card(self)
 
     def first(self, train: int, test: int) -> Images:
         """The first `train` training images and the first `test` test images: a small set to try things on."""

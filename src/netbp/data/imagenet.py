@@ -1,0 +1,134 @@
+"""ImageNet, or any set laid out like it, from the user's own copy: read once into a file of bytes, and memory-mapped from there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netbp.data.download import cache_folder
+from netbp.data.folder import files, folders
+from netbp.data.images import Images, Source
+from netbp.data.picture import read_image
+from netbp.types import Data
+
+SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
+AHEAD = 256  # files that are read before the first of them is written
+LICENCE = "the images belong to their owners; ImageNet's terms of access allow non-commercial research and education only"
+REFERENCE = "O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, Int. J. Computer Vision 115, 2015"
+ISSUES = ("Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets: about 6 % of the validation labels are wrong",)
+
+
+def imagenet(folder: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -> Images:
+    """The user's own copy of ImageNet: train/<class>/*.JPEG, and val/<class>/*.JPEG as test images; x and y uint8, memory-mapped.
+
+    val may also be one folder of images where LOC_val_solution.csv, beside train and val, has their classes. The first time each
+    image is read by `read_image` at size (H, W) into a file in the cache, of H W 3 bytes an image, some at a time: never the whole
+    is in memory. The next time that file is taken, as long as the folder holds the same files. Classes bear the names that
+    LOC_synset_mapping.txt gives, if it is there. y is uint8 too, for a million images have a thousand targets each.
+
+    Raises FileNotFoundError when the folder is not laid out so; ValueError, naming it, for a file that is not an image; OSError
+    when the cache has no room, saying how much is needed.
+    """
+    folder, shape = Path(folder), (3, *size)
+    for part in ("train", "val"):
+        if not (folder / part).is_dir():
+            raise FileNotFoundError(f"{folder / part} was not found: imagenet(folder) needs train/<class>/*.JPEG and val/ there")
+    classes = folders(folder / "train")
+    train = files(folder / "train", classes)
+    test = _validation(folder, classes)
+    listing = [[str(path.relative_to(folder)), path.stat().st_size] for path in (*train[0], *test[0])]
+    key = hashlib.sha256(json.dumps([listing, shape]).encode()).hexdigest()[:32]
+    x, y = _bytes(key, (*train[0], *test[0]), np.concatenate([train[1], test[1]]), shape, len(classes))
+    N = len(train[0])
+    source = Source(str(folder), (), False, "https://www.image-net.org/", LICENCE, REFERENCE, ISSUES)
+    return Images(folder.resolve().name, Data(x[:N], y[:N]), Data(x[N:], y[N:]), shape, _names(folder, classes), source)
+
+
+def _validation(folder: Path, classes: Sequence[str]) -> tuple[list[Path], NDArray[np.int64]]:
+    """The test images and their classes, from sub-folders or from the table beside them."""
+    entries = sorted((folder / "val").iterdir())
+    if entries and all(entry.is_dir() for entry in entries):
+        if tuple(entry.name for entry in entries) != tuple(classes):
+            raise ValueError(f"{folder / 'val'} has other sub-folders than train: they must be the same classes")
+        return files(folder / "val", classes)
+    table = folder / SOLUTION
+    if not table.is_file():
+        raise FileNotFoundError(
+            f"{table} was not found: without it val/ needs the same sub-folders as train/, one a class, for its images' classes"
+        )
+    with table.open(newline="", encoding="utf-8") as file:
+        known = {row[0]: row[1].split()[0] for row in csv.reader(file) if len(row) > 1 and row[1].split()}
+    numbers = {name: i for i, name in enumerate(classes)}
+    labels = []
+    for entry in entries:
+        name = known.get(entry.stem)
+        if name not in numbers:
+            raise ValueError(f"{entry}: {SOLUTION} gives it the class {name!r}, which is not a sub-folder of train")
+        labels.append(numbers[name])
+    return entries, np.array(labels, np.int64)
+
+
+def _names(folder: Path, classes: Sequence[str]) -> tuple[str, ...]:
+    table = folder / MAPPING
+    if not table.is_file():
+        return tuple(classes)
+    known = dict(line.split(" ", 1) for line in table.read_text(encoding="utf-8").splitlines() if " " in line)
+    return tuple(known.get(name, name).strip() for name in classes)
+
+
+def _bytes(
+    key: str, names: Sequence[Path], labels: NDArray[np.int64], shape: tuple[int, int, int], classes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """All images and all targets, mapped from two files in the cache, which are written whole or not at all."""
+    folder = cache_folder() / "imagenet"
+    images, targets = folder / f"{key}-x.npy", folder / f"{key}-y.npy"
+    length = int(np.prod(shape))
+    if not (images.is_file() and targets.is_file()):
+        folder.mkdir(parents=True, exist_ok=True)
+        need, free = len(names) * (length + classes), shutil.disk_usage(folder).free
+        if need > free:
+            raise OSError(f"{folder} has {free:,} bytes of room, but {need:,} are needed: set NETBP_CACHE to a folder with more")
+        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), (len(names), classes))
+        _write(images, _read(names, shape), (len(names), length))  # last: its presence says that both are whole
+    return np.asarray(np.load(images, mmap_mode="c")), np.asarray(np.load(targets, mmap_mode="c"))
+
+
+def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for row in rows:
+                file.write(row.data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read(names: Sequence[Path], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Each image in its turn, read by as many threads as there are processors (Pillow lets them run at once)."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for i in _progress(range(0, len(names), AHEAD)):
+            yield from pool.map(read_image, names[i : i + AHEAD], [shape] * AHEAD)
+
+
+def _progress(chunks: range) -> Any:
+    """The same chunks, with a bar on a terminal where tqdm is installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return chunks
+    return tqdm(chunks, desc="reading images", unit_scale=AHEAD, unit=" images", disable=not sys.stderr.isatty())
