@@ -156,7 +156,9 @@ class Confusion:
             for part, size in (("above", ""), ("below", r"\scriptsize ")):
                 shades = [rf"\cellcolor{{confusion{kind(i, j, K)}}}" for j in range(K + 1)]
                 shown = [f"{shade}{size}{getattr(cell, part).translate(SPECIAL)}" for shade, cell in zip(shades, row, strict=True)]
-                lines.append(f"{name.translate(SPECIAL) if part == 'above' else ''} & {' & '.join(shown)} \\\\")
+                lines.append(
+                    f"{r'\rule{0pt}{2.5ex}' + name.translate(SPECIAL) if part == 'above' else ''} & {' & '.join(shown)} \\\\"
+                )
             lines[-1] += r" \hline" if i == K - 1 else ""
         return "\n".join([*lines, r"\end{tabular}"]) + "\n"
 
