@@ -101,7 +101,7 @@ def test_least_squares_fits_the_ten_points(residual):
     experiment = LeastSquaresExperiment(residual=residual, engine="reference")
     run, problem = experiment.run(), experiment.problem()
     assert run.status == "converged"
-    assert 20 * run.final_cost < 1e-11  # paper-settings: both reach a sum of squares below 1e-11
+    assert 20 * run.final_cost < 1.01e-11  # norms: 1.0065e-11 in exact arithmetic, see tests/test_methods.py; components: less
     assert (problem.classify(run.p, problem.data.x) == np.repeat([0, 1], 5)).all()
     for picture in ("region", "costs"):
         assert encoded(replace(experiment, picture=picture).draw(run), "png")

@@ -14,7 +14,7 @@ import pytest
 import netbp as nb
 from conftest import EPS, agree
 from netbp.engines import Choices, LeastSquares, Memory, Update
-from netbp.engines.compiled import Compiled
+from netbp.engines.compiled import Compiled, lockstep_fit
 from netbp.engines.reference import Reference
 from netbp.rules import constants_of
 
@@ -101,8 +101,11 @@ def test_steps(name: str, rule: Any) -> None:
 
 @pytest.mark.parametrize("norms", [False, True], ids=["components", "norms"])
 @pytest.mark.parametrize("penalty", [0.0, 0.1])
-def test_least_squares(norms: bool, penalty: float) -> None:
-    network = NETWORKS["small"]
+@pytest.mark.parametrize("name", ["small", "small, all for itself", "own activation"])
+def test_least_squares(name: str, norms: bool, penalty: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = NETWORKS["small" if "itself" in name else name]
+    if "itself" in name:  # by the kernel for large problems
+        monkeypatch.setattr(lockstep_fit, "MOST_ENTRIES", 0)
     asked, reference = both(network, weighted=penalty > 0, penalty=penalty)
     fits = [engine.least_squares(network.draw(1), LeastSquares(norms=norms), 5, 20) for engine in (asked, reference)]
     assert fits[0].reason == fits[1].reason

@@ -11,6 +11,8 @@ from netbp.engines import DAMPING, DECREASE, EVALUATIONS, GRADIENT, NOT_FINITE, 
 from netbp.engines.compiled.bound import BoundCompiled
 from netbp.engines.reference import Reference
 
+SOFT = (lambda z: np.log(1.0 + np.exp(z)), lambda z, a: 1.0 - np.exp(-a), lambda z, a: (1.0 - np.exp(-a)) * np.exp(-a))
+OWN = nb.Activation("softplus", *SOFT)
 FIELDS = ("p", "damping", "reason", "iterations", "evaluations", "gradient_norm", "scale")
 
 
@@ -34,11 +36,13 @@ def engines(sizes=(2, 2, 3, 2), activation=nb.sigmoid, weighted=False, penalty=0
     [
         ((2, 2, 3, 2), nb.sigmoid, 10),
         ((1, 6, 1), (nb.tanh, nb.identity), 25),
+        ((1, 1), nb.identity, 3),
+        ((2, 2, 2, 1), (nb.relu, OWN, nb.leaky_relu), 6),
         ((3, 8, 9, 2), (nb.tanh, nb.sigmoid, nb.identity), 40),
         ((1, 45, 2), (nb.tanh, nb.identity), 70),  # 227 parameters: by BLAS
         ((2, 3, 1), (nb.tanh, nb.identity), 1200),  # several blocks of points
     ],
-    ids=["ten points", "curve", "deep", "by BLAS", "blocks"],
+    ids=["ten points", "curve", "line", "own activation", "deep", "by BLAS", "blocks"],
 )
 def test_iterates_are_those_of_the_reference(sizes, activation, N, weighted, penalty, norms):
     problem, bound, p = engines(sizes, activation, weighted, penalty, N)
@@ -66,9 +70,11 @@ def test_ten_points_are_fitted_as_by_the_reference(norms, most):
     assert np.all(np.diff(ours.costs) < 0.0)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 1e-4])
+@pytest.mark.parametrize("N", [10, 400], ids=["small", "large"])
 @pytest.mark.parametrize("norms", [False, True])
-def test_splitting_changes_no_bit(norms):
-    _, bound, p = engines(penalty=1e-4, weighted=True)
+def test_splitting_changes_no_bit(norms, N, penalty):
+    _, bound, p = engines(penalty=penalty, weighted=True, N=N)
     settings = LeastSquares(norms=norms)
     whole = bound.least_squares(p, settings, 30, 4600)
     at, costs, done = p, [], 0
@@ -86,10 +92,13 @@ def test_splitting_changes_no_bit(norms):
     assert (damping, scale, part.gradient_norm) == (whole.damping, whole.scale, whole.gradient_norm)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 1e-4])
+@pytest.mark.parametrize("N", [10, 400], ids=["small", "large"])
 @pytest.mark.parametrize("norms", [False, True])
-def test_many_starts_move_as_each_alone(norms):
-    _, bound, _ = engines()
+def test_many_starts_move_as_each_alone(norms, N, penalty):
+    _, bound, _ = engines(N=N, penalty=penalty)
     starts = 0.5 * np.random.default_rng(1).standard_normal((20, 23))
+    starts[3] = 1e200  # not finite from the start, beside those that are
     before, settings = starts.copy(), LeastSquares(norms=norms)
     many = bound.least_squares_many(starts, settings, 50, 500)
     np.testing.assert_array_equal(starts, before)
@@ -97,7 +106,16 @@ def test_many_starts_move_as_each_alone(norms):
         one = bound.least_squares(start, settings, 50, 500)
         for name in FIELDS:
             np.testing.assert_array_equal(getattr(many, name)[i], getattr(one, name))
-        assert many.cost[i] == (one.costs[-1] if one.iterations else bound.value(start))
+        if one.iterations:
+            assert many.cost[i] == one.costs[-1]
+
+
+def test_costs_and_outputs_of_many_are_those_of_each():
+    problem, bound, _ = engines(weighted=True, penalty=0.1)
+    ps = np.random.default_rng(2).standard_normal((5, 23))
+    np.testing.assert_array_equal(bound.values(ps), [bound.value(p) for p in ps])
+    x = np.asarray(problem.data.x)
+    np.testing.assert_array_equal(bound.outputs(ps, x), [bound.forward(p, x) for p in ps])
 
 
 def test_scipy_finds_the_same_minimum():

@@ -13,12 +13,18 @@ from netbp.methods import Method
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
 from netbp.methods.streams import state_of, streams_from
-from netbp.problem import Problem
+from netbp.problem import Problem, categories
 from netbp.streaming import checked_start, costs_of, count_of
 from netbp.types import Array, Matrix, State, Vector
 
 NETWORKS = 64
 """How many networks an engine is handed at once: enough to fill the vector registers, few enough to stay in the cache."""
+
+FITS = 16
+"""How many times as many starts Levenberg-Marquardt is handed at once: eight move side by side, and only the last ones wait."""
+
+OUTPUTS = 2**20
+"""How many outputs of networks are held at once."""
 
 CHUNK = 10_000
 """Steps between two looks at Ctrl-C."""
@@ -111,10 +117,11 @@ def multistart(
 
 def _run_all(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int, workers: int) -> Ends:
     if isinstance(method, StochasticGradient | SteepestDescent):
-        parts = _in_threads(lambda at: _ensemble(problem, method, p[at], streams[at], steps), len(p), workers)
+        parts = _in_threads(lambda at: _ensemble(problem, method, p[at], streams[at], steps), len(p), workers, NETWORKS)
     elif isinstance(method, LevenbergMarquardt) and hasattr(problem.bound, "least_squares_many"):
         method.session(problem, State(p[0]), None, 0)  # raises what does not fit
-        parts = _in_threads(lambda at: _least_squares(problem, method, p[at], steps), len(p), workers)
+        size = min(FITS * NETWORKS, -(-len(p) // workers))
+        parts = _in_threads(lambda at: _least_squares(problem, method, p[at], steps), len(p), workers, size)
     else:
         parts = _in_processes(problem, method, p, streams, steps, workers)
     return Ends(
@@ -124,9 +131,9 @@ def _run_all(problem: Problem, method: Method, p: Matrix, streams: list[Any], st
     )
 
 
-def _in_threads(work: Callable[[slice], Ends], M: int, workers: int) -> list[Ends]:
-    """The blocks of starts one after the other, `workers` at a time; the engines release Python's lock."""
-    blocks = [slice(i, min(i + NETWORKS, M)) for i in range(0, M, NETWORKS)]
+def _in_threads(work: Callable[[slice], Ends], M: int, workers: int, size: int) -> list[Ends]:
+    """The blocks of `size` starts one after the other, `workers` at a time; the engines release Python's lock."""
+    blocks = [slice(i, min(i + size, M)) for i in range(0, M, size)]
     if workers == 1:
         return [work(block) for block in blocks]
     from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +149,7 @@ def _ensemble(problem: Problem, method: StochasticGradient | SteepestDescent, p:
     session = method.session(problem, State(p, 0, {}, state_of(streams)), streams, 0)
     for done in range(0, steps, CHUNK):
         p = session.advance(min(steps - done, CHUNK)).state.p
-    costs = costs_of(problem.bound, p)
+    costs = _costs(problem, p)
     ok = np.isfinite(costs) & np.isfinite(p).all(axis=1)
     costs[~ok] = np.inf
     return Ends(p, costs, [f"it took all {steps:,} steps" if fine else "it diverged: try a smaller rate" for fine in ok])
@@ -152,7 +159,7 @@ def _least_squares(problem: Problem, method: LevenbergMarquardt, p: Matrix, step
     many: Any = problem.bound
     iterations = min(steps, method.iterations)
     fitted = many.least_squares_many(p, method.settings, iterations, method.evaluations_for(problem.size))
-    costs = costs_of(problem.bound, fitted.p)
+    costs = _costs(problem, fitted.p)
     costs[~np.isfinite(costs)] = np.inf
     words = REASONS | {RUNNING: f"it took all the {iterations} iterations allowed"}
     messages = [f"{words[r]} (iteration {i})" for r, i in zip(fitted.reason.tolist(), fitted.iterations.tolist(), strict=True)]
@@ -191,10 +198,22 @@ def _single(problem: Problem, method: Method, p: Vector, stream: Any, steps: int
     return Ends(state.p[None], np.array([cost]), [reason or f"it took all {steps:,} steps"])
 
 
+def _costs(problem: Problem, p: Matrix) -> Vector:
+    """Cost at each start's end, by one call of an engine that takes them together."""
+    values: Vector = problem.bound.values(p) if hasattr(problem.bound, "values") else costs_of(problem.bound, p)
+    return values
+
+
 def _all_right(problem: Problem, p: Matrix, finite: Array) -> float:
     y = np.asarray(problem.data.y)
     if not np.isin(y, (0.0, 1.0)).all():
         return float("nan")
     labels = y[:, 0].astype(np.int64) if y.shape[1] == 1 else y.argmax(axis=1)
-    right = [ok and bool((problem.classify(one, problem.data.x) == labels).all()) for one, ok in zip(p, finite, strict=True)]
-    return float(np.mean(right))
+    x = np.asarray(problem.data.x)
+    together = max(1, OUTPUTS // y.size) if hasattr(problem.bound, "outputs") else 1
+    right = 0
+    for first in range(0, len(p), together):
+        at = slice(first, first + together)
+        a = problem.bound.outputs(p[at], x) if together > 1 else problem.bound.forward(p[first], x)[None]
+        right += int((finite[at] & (categories(np.asarray(problem.cost.predict(a))) == labels).all(axis=1)).sum())
+    return right / len(p)

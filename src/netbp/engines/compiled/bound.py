@@ -38,7 +38,11 @@ class BoundCompiled:
 
     def value(self, p: Vector) -> float:
         """Cost(p)."""
-        return float(wide.value_kernel()(plain(p), *self.prepared))
+        return float(self.values(p[None])[0])
+
+    def values(self, ps: Matrix) -> Vector:
+        """Cost(p) for M networks' parameters, (M, s): (M,), each as `value` alone, bit for bit. Not part of the protocol."""
+        return wide.values_kernel()(plain(ps), *self.prepared)
 
     def value_and_gradient(self, p: Vector) -> tuple[float, Vector]:
         """Both from one forward pass."""
@@ -51,8 +55,12 @@ class BoundCompiled:
 
     def forward(self, p: Vector, x: Matrix) -> Matrix:
         """a[L] for inputs x."""
+        return self.outputs(p[None], x)[0]
+
+    def outputs(self, ps: Matrix, x: Matrix) -> Array:
+        """a[L] of M networks for the same inputs, (M, m, n_L). Not part of the protocol."""
         q = self.prepared
-        return wide.forward_kernel()(plain(p), plain(x), q.table, q.own, q.block)
+        return wide.forward_kernel()(plain(ps), plain(x), q.table, q.own, q.block).reshape(len(ps), len(x), self.sizes[-1])
 
     def residual(self, p: Vector) -> Vector:
         """sqrt(c_i) (y_i - a_i), point by point."""

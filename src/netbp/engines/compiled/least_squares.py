@@ -1,5 +1,6 @@
 """Levenberg-Marquardt in machine code: the algorithm of `engines/reference/least_squares.py`, for one start or many.
 
+Small problems go to `lockstep_fit`, where eight starts move side by side; the kernel here is for all others, start after start.
 The Jacobian is formed only where a step has been accepted. Every start moves as it would alone, bit for bit.
 """
 
@@ -13,15 +14,18 @@ import numpy as np
 from numba import types
 
 from netbp.engines import DAMPING, DECREASE, EVALUATIONS, GRADIENT, NOT_FINITE, RUNNING, STEP, Fitted, LeastSquares
+from netbp.engines.compiled import lockstep_fit
 from netbp.engines.compiled.codes import Function, fingerprint
 from netbp.engines.compiled.layerwise import OWN_LAYER, quick, summing
+from netbp.engines.compiled.lockstep_fit import LARGEST_DAMPING, SQRT_EPS
 from netbp.engines.compiled.normal_equations import (
     add_products,
-    back_substitute,
-    factorise,
     forward_points,
     jacobian_points,
+    largest_gradient,
     residual_points,
+    set_gram,
+    solve,
     transposed,
 )
 from netbp.engines.compiled.plan import BIASES, NODES, OUT
@@ -31,8 +35,6 @@ from netbp.types import Indices, Matrix, Vector
 if TYPE_CHECKING:
     from netbp.engines.compiled.bound import BoundCompiled
 
-SQRT_EPS = float(np.sqrt(np.finfo(float).eps))
-LARGEST_DAMPING = 1e16
 JACOBIAN_ENTRIES = 2**18
 """How many entries of J a block of points may have: 2 MiB."""
 
@@ -91,10 +93,14 @@ def sum_of_squares(p: Vector, problem: Any, scratch: Any, block: int) -> float:
 
 @quick
 def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: bool, H: Matrix) -> float:
-    """J^T J and J^T r into H, (s, s + 1), after `sum_of_squares` at the same p; the largest |entry| of J^T r."""
+    """What `solve` takes into H, after `sum_of_squares` at the same p; the largest |entry| of J^T r."""
     x, _, root, plan, own, penalty = problem
     xs, _, z, a, d, r, JT = scratch
     N, size = x.shape[0], p.size
+    if H.shape[0] < size:
+        jacobian_points(p, xs, root, N, plan, own, norms, z, a, d, r[: N * plan[-1, OUT]], JT)
+        set_gram(JT, H)
+        return largest_gradient(JT)
     for i in range(size):
         for j in range(size + 1):
             H[i, j] = 0.0
@@ -113,19 +119,6 @@ def form_equations(p: Vector, problem: Any, scratch: Any, block: int, norms: boo
     for i in range(size):
         largest = max(largest, abs(H[i, size]))
     return largest
-
-
-@quick
-def solve(H: Matrix, mu: float, U: Matrix, d: Vector) -> bool:
-    """(J^T J + mu I) d = -J^T r; False where the matrix is not positive definite to rounding."""
-    for i in range(d.size):
-        for j in range(i, d.size + 1):
-            U[i, j] = H[i, j]
-        U[i, i] += mu
-    if not factorise(U):
-        return False
-    back_substitute(U, d)
-    return True
 
 
 @quick
@@ -148,7 +141,9 @@ def fit(
     increase, decrease, function_tolerance, step_tolerance = settings
     iterations, evaluations = limits
     size, N = p.size, problem[0].shape[0]
-    H, U, d, trial = np.empty((size, size + 1)), np.empty((size, size + 1)), np.zeros(size), p.copy()
+    rows = N if norms else N * problem[3][-1, OUT]
+    n = rows if rows < size and block >= N and problem[5] == 0.0 else size
+    H, U, d, trial = np.empty((n, n + 1)), np.empty((n, n + 1)), np.zeros(size), p.copy()
     reason, done, used, before, gradient, failed = RUNNING, 0, 0, np.inf, np.nan, False
     while True:
         squares, used = sum_of_squares(trial, problem, scratch, block), used + 1
@@ -183,7 +178,7 @@ def fit(
                 reason = DAMPING
             elif used >= evaluations:
                 reason = EVALUATIONS
-            elif solve(H, mu, U, d):
+            elif solve(H, mu, scratch[-1], U, d):
                 break
             else:
                 mu, failed = mu * increase, True
@@ -250,13 +245,18 @@ def run(
     q = bound.prepared
     ps = np.array(starts, dtype=float)
     M, size = ps.shape
-    block = max(8, min(len(q.x), 512, JACOBIAN_ENTRIES // (size * q.y.shape[1])))
-    block = min(block, len(q.x))
+    kernel: Function
+    room: Any
+    if lockstep_fit.accepts(size, q.y.size):
+        kernel = lockstep_fit.lockstep_kernel()
+        room = lockstep_fit.room_for(size, *q.y.shape, neurons=sum(bound.sizes[1:]), norms=settings.norms)
+    else:
+        kernel, room = many_kernel(), min(len(q.x), max(8, min(512, JACOBIAN_ENTRIES // (size * q.y.shape[1]))))
     counts, numbers = np.empty((M, 3), np.int64), np.empty((M, 4))
     most = max(0, min(iterations, evaluations))
     costs = np.empty((M if keep else 1, most))
     s = settings
-    many_kernel()(
+    kernel(
         ps,
         np.full(M, s.damping),
         np.full(M, scale),
@@ -269,7 +269,7 @@ def run(
         q.table,
         q.own,
         q.penalty,
-        block,
+        room,
         counts,
         numbers,
         costs,

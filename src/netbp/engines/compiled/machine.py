@@ -77,6 +77,16 @@ def log(typingctx: Any, x: Any) -> Any:
     return x(x), generate
 
 
+@operation(np.sqrt)
+def root(typingctx: Any, x: Any) -> Any:
+    """The square root."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return intrinsic_call(builder, "sqrt", args)
+
+    return x(x), generate
+
+
 @operation(lambda shifted: (np.asarray(shifted, float).view(np.uint64) << np.uint64(52)).view(np.float64)[()])
 def power_of_two(typingctx: Any, shifted: Any) -> Any:
     """2^k from a number whose lowest 11 bits are k + 1023; otherwise arbitrary."""
@@ -140,10 +150,11 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
     return widest(x, value)(x, value), generate
 
 
-def _array(context: Any, builder: Any, kind: Any, data: Any, length: int) -> Any:
+def _array(context: Any, builder: Any, kind: Any, data: Any, length: Any) -> Any:
     out = make_array(kind)(context, builder)
     size = 8 * (kind.dtype.width if isinstance(kind.dtype, Pack) else 1)
-    n, item = context.get_constant(types.intp, length), context.get_constant(types.intp, size)
+    n = context.get_constant(types.intp, length) if isinstance(length, int) else length
+    item = context.get_constant(types.intp, size)
     pointer = builder.bitcast(data, context.get_data_type(kind.dtype).as_pointer())
     populate_array(out, data=pointer, shape=[n], strides=[item], itemsize=item, meminfo=None)
     return out._getvalue()
@@ -175,6 +186,24 @@ def stack(typingctx: Any, n: Any, lanes: Any) -> Any:
         return context.make_tuple(builder, signature.return_type, both)
 
     return pair(n, lanes), generate
+
+
+@operation(lambda numbers, lanes: numbers.reshape(-1, lanes))
+def packs(typingctx: Any, numbers: Any, lanes: Any) -> Any:
+    """The same memory as packs of `lanes` numbers, a constant of the kernel; it must begin at a multiple of a pack's bytes.
+
+    Nothing keeps the memory for it: `numbers` must be part of an array that the kernel was given.
+    """
+    if not isinstance(lanes, types.IntegerLiteral):
+        return None
+    kind = types.Array(Pack(lanes.literal_value), 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given = make_array(numbers)(context, builder, args[0])
+        length = builder.sdiv(given.nitems, context.get_constant(types.intp, lanes.literal_value))
+        return _array(context, builder, kind, given.data, length)
+
+    return kind(numbers, lanes), generate
 
 
 @operation(lambda numbers, k, x: numbers[k : k + len(x)].copy() if np.ndim(x) else numbers[k])

@@ -167,6 +167,36 @@ def add_products(JT: Matrix, H: Matrix) -> None:
             H[i, j] += total
 
 
+@summing
+def largest_gradient(JT: Matrix) -> float:
+    """The largest |entry| of J^T r."""
+    size, largest = JT.shape[0] - 1, 0.0
+    for i in range(size):
+        total = 0.0
+        for k in range(JT.shape[1]):
+            total += JT[i, k] * JT[size, k]
+        largest = max(largest, abs(total))
+    return largest
+
+
+@summing
+def set_gram(JT: Matrix, G: Matrix) -> None:
+    """The upper triangle of J J^T, and r beside it as the last column, into G, (n, n + 1), for the first n rows of J."""
+    n, size = G.shape[0], JT.shape[0] - 1
+    J = JT[:, :n].T.copy()
+    if n >= BLAS_ENTRIES:
+        G[:, :n] = np.dot(JT[:size].T, JT[:size])[:n, :n]
+    else:
+        for i in range(n):
+            for j in range(i, n):
+                total = 0.0
+                for k in range(size):
+                    total += J[i, k] * J[j, k]
+                G[i, j] = total
+    for i in range(n):
+        G[i, n] = J[i, size]
+
+
 # -- (J^T J + mu I) d = -J^T r ---------------------------------------------------------------------------------------
 
 
@@ -227,3 +257,29 @@ def back_substitute(U: Matrix, d: Vector) -> None:
         for j in range(i + 1, size):
             total += U[i, j] * d[j]
         d[i] = -total / U[i, i]
+
+
+@quick
+def solve(H: Matrix, mu: float, JT: Matrix, U: Matrix, d: Vector) -> bool:
+    """(J^T J + mu I) d = -J^T r; False where the matrix is not positive definite to rounding.
+
+    H: J^T J with J^T r, (s, s + 1); or, where J has n < s rows, J J^T with r, (n, n + 1): then d = -J^T (J J^T + mu I)^-1 r,
+    the same step from a smaller system, and one that small mu leaves better conditioned.
+    """
+    n = H.shape[0]
+    for i in range(n):
+        for j in range(i, n + 1):
+            U[i, j] = H[i, j]
+        U[i, i] += mu
+    if not factorise(U):
+        return False
+    if n == d.size:
+        back_substitute(U, d)
+        return True
+    multipliers = np.empty(n)
+    back_substitute(U, multipliers)
+    for i in range(d.size):
+        d[i] = 0.0
+        for k in range(n):
+            d[i] += JT[i, k] * multipliers[k]
+    return True

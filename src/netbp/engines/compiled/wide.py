@@ -187,36 +187,40 @@ def kept(signature: Any) -> Function:
 
 @cache
 def forward_kernel() -> Function:
-    """a[L] for inputs x, (m, n_L)."""
+    """a[L] for M networks' parameters, (M, s), and inputs x, (m, n_1): (M m, n_L)."""
     sources = fingerprint()
 
-    @kept(MATRIX(VECTOR, MATRIX, TABLE, OWN_LAYER, WHOLE))
-    def kernel(p: Vector, x: Matrix, plan: Indices, own: Any, block: int) -> Matrix:
+    @kept(MATRIX(MATRIX, MATRIX, TABLE, OWN_LAYER, WHOLE))
+    def kernel(ps: Matrix, x: Matrix, plan: Indices, own: Any, block: int) -> Matrix:
         m, top = x.shape[0], plan.shape[0] - 1
         block = min(block, max(m, 1)) if sources else 1
         z, a = np.empty(block * nodes(plan)), np.empty(block * nodes(plan))
-        out = np.empty((m, plan[top, OUT]))
-        for first in range(0, m, block):
-            last = min(first + block, m)
-            forward_block(p, x[first:last], plan, own, z, a)
-            out[first:last] = layer(a, plan, top, last - first)
+        out = np.empty((ps.shape[0] * m, plan[top, OUT]))
+        for i in range(ps.shape[0]):
+            for first in range(0, m, block):
+                last = min(first + block, m)
+                forward_block(ps[i], x[first:last], plan, own, z, a)
+                out[i * m + first : i * m + last] = layer(a, plan, top, last - first)
         return out
 
     return kernel
 
 
 @cache
-def value_kernel() -> Function:
-    """Cost(p)."""
+def values_kernel() -> Function:
+    """Cost(p) for the parameters p of M networks, (M, s): (M,)."""
     sources = fingerprint()
 
-    @kept(NUMBER(VECTOR, MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER))
+    @kept(VECTOR(MATRIX, MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER))
     def kernel(
-        p: Vector, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, block: int, cost: int, penalty: float
-    ) -> float:
+        ps: Matrix, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, block: int, cost: int, penalty: float
+    ) -> Vector:
         block = min(block, x.shape[0]) if sources else 1
         z, a = np.empty(block * nodes(plan)), np.empty(block * nodes(plan))
-        return mean_cost(p, x, y, shares, plan, own, cost, penalty, block, z, a)
+        out = np.empty(ps.shape[0])
+        for i in range(ps.shape[0]):
+            out[i] = mean_cost(ps[i], x, y, shares, plan, own, cost, penalty, block, z, a)
+        return out
 
     return kernel
 
