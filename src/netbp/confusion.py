@@ -153,12 +153,11 @@ class Confusion:
             rf"{OUTPUT} & {' & '.join(heads)} \\ \hline",
         ]
         for i, (name, row) in enumerate(zip([*self.classes, ALL], self.cells, strict=True)):
-            for part, size in (("above", ""), ("below", r"\scriptsize ")):
+            first = r"\rule{0pt}{2.5ex}" + name.translate(SPECIAL)
+            for part, size, stub in (("above", "", first), ("below", r"\scriptsize ", "")):
                 shades = [rf"\cellcolor{{confusion{kind(i, j, K)}}}" for j in range(K + 1)]
                 shown = [f"{shade}{size}{getattr(cell, part).translate(SPECIAL)}" for shade, cell in zip(shades, row, strict=True)]
-                lines.append(
-                    f"{r'\rule{0pt}{2.5ex}' + name.translate(SPECIAL) if part == 'above' else ''} & {' & '.join(shown)} \\\\"
-                )
+                lines.append(f"{stub} & {' & '.join(shown)} \\\\")
             lines[-1] += r" \hline" if i == K - 1 else ""
         return "\n".join([*lines, r"\end{tabular}"]) + "\n"
 
