@@ -168,7 +168,7 @@ def another(hint: Any, default: Any) -> Any:
     if Path in kinds:
         return Path("other.npz")
     if isinstance(default, tuple):
-        return ("b", "c, d")
+        return tuple(2 * entry for entry in default) if default else ("b", "c, d")
     return not default if hint is bool else {int: 7, float: 0.125, str: "2-5-2"}[hint]
 
 
@@ -176,7 +176,9 @@ def words_for(name: str, value: Any) -> list[str]:
     flag = "--" + name.replace("_", "-")
     if isinstance(value, bool):
         return [flag if value else flag.replace("--", "--no-", 1)]
-    return [flag, 'b,"c, d"' if isinstance(value, tuple) else str(value)]
+    if isinstance(value, tuple):
+        return [flag, 'b,"c, d"' if "b" in value else ",".join(str(entry) for entry in value)]
+    return [flag, str(value)]
 
 
 TRAINED = {name: cls for name, cls in EXPERIMENTS.items() if hasattr(cls, "problem")}
@@ -265,6 +267,12 @@ BAD = {
     "fit points.csv --target label --held-out 1": "held-out",
     "predict {stochastic} points.csv": "not of a fit",
     "predict {learnt} none.csv": "none.csv",
+    "predict {learnt}": "name a table",
+    "predict {learnt} points.csv points.csv": "one table at a time",
+    "run cifar --rates 0.1": "1 rates",
+    "run cifar --deviations 0.1": "5 numbers",
+    "run cifar --epochs 0": "at least 1",
+    "run mnist --rate -1": "at least 0",
     "predict {learnt} points.csv --out none/o.csv": "folder does not exist",
     "describe none": "no file none",
     "describe 2-0": "at least 1",

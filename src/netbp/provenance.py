@@ -119,11 +119,7 @@ def problem_settings(problem: Any) -> dict[str, Any]:
         network = problem.network
         held_out = problem.held_out
         _described[problem] = {
-            "network": {
-                "sizes": list(network.sizes),
-                "activations": [formula(sigma) for sigma in network.activations],
-                "parameters": network.size,
-            },
+            "network": network_settings(network),
             "cost": formula(problem.cost),
             "penalty": float(problem.penalty),
             "engine": problem.engine.name,
@@ -132,6 +128,18 @@ def problem_settings(problem: Any) -> dict[str, Any]:
             "held_out": None if held_out is None else digest(*held_out),
         }
     return _described[problem]
+
+
+def network_settings(network: Any) -> dict[str, Any]:
+    """What a network is: widths, activations and parameters; where not all is dense also its layers and the shape of the input."""
+    told = {
+        "sizes": list(network.sizes),
+        "activations": [formula(sigma) for sigma in network.activations],
+        "parameters": network.size,
+    }
+    if not network.is_dense:
+        told |= {"input": list(network.input), "layers": [repr(layer) for layer in network.layers]}
+    return told
 
 
 def formula(part: Any) -> str:

@@ -68,6 +68,8 @@ def train(
         if not np.isfinite(cost).all():
             raise ValueError(f"the cost at the start is {cost}: choose a smaller start")
         now = provenance(described["problem"]["engine"])
+        if facts := getattr(problem.bound, "facts", None):  # which device, which precision, what was not possible
+            now["facts"] = plain(facts)
         before = Run(state, cost, cost, settings=plain(settings or {}) | described, provenance=now, arrays=dict(arrays or {}))
     else:
         before = replace(before, state=state)

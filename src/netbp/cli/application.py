@@ -103,19 +103,20 @@ def check(
 
 
 def predict(
-    run: Annotated[Path, Parameter(help="a run saved by `netbp fit`")],
-    table: Annotated[Path, Parameter(help="a CSV or .mat file with the same columns; the target's may be there or not")],
+    run: Annotated[Path, Parameter(help="a run saved by `netbp fit`, or by `netbp run cifar` or `mnist`")],
     /,
-    *,
-    out: Annotated[Path | None, Parameter(help="the CSV file to write; without it, the table goes to the terminal")] = None,
+    *what: Annotated[Path, Parameter(help="a CSV or .mat file with the same columns, the target's there or not; or image files")],
+    out: Annotated[Path | None, Parameter(help="the CSV file to write; without it, the answer goes to the terminal")] = None,
 ) -> int:
-    """Apply a fitted network to a table: predictions and, for categories, their probabilities.
+    """Apply a trained network to a table, or to images: predictions and, for categories, their probabilities.
+
+    Images of any size are cut to the network's proportions, resized, and preprocessed as those of the run were.
 
     Example: `netbp predict runs/fit-points.npz new.csv --out predicted.csv`
     """
     from netbp.cli.tables import write_predictions
 
-    return write_predictions(run, table, out)
+    return write_predictions(run, what, out)
 
 
 def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")] = Path("runs"), /) -> int:

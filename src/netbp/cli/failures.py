@@ -46,7 +46,9 @@ def refusal(error: Exception) -> str | None:
         return f"out of memory{f' ({text})' if text else ''}: take a smaller network, a smaller batch or fewer points"
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("netbp"):
         return f"this needs the package {error.name}, which is not installed: install it with pip"
-    if isinstance(error, ValueError | TypeError | NotImplementedError | FloatingPointError) and _on_purpose(error.__traceback__):
+    if isinstance(error, ValueError | TypeError | NotImplementedError | FloatingPointError | ImportError) and _on_purpose(
+        error.__traceback__
+    ):
         return text
     return None
 

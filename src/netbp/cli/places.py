@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from netbp.experiments import settings_of
-from netbp.run import Run
+from netbp.run import INTERRUPTED, Run
 
 FOLDER = Path("runs")
-LENGTH = ("steps", "epochs", "iterations", "picture")
+LENGTH = ("steps", "epochs", "iterations", "picture", "device")
 """Fields in which a run may differ from the experiment that goes on with it."""
+LONG = 60.0
+"""Seconds of computing that are not thrown away unasked."""
 
 
 def default_place(experiment: Any, stem: str = "") -> Path:
@@ -42,7 +44,8 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
         if resume:
             raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it, or name one with --save")
         return path
-    before = Run.load(path).settings
+    run = Run.load(path)
+    before = run.settings
     now = settings_of(experiment)
     ignored = LENGTH if resume else ()
     different = [
@@ -52,6 +55,8 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
         what = f"with another {different[0]}" if before.get("experiment") == now["experiment"] else f"of {before.get('experiment')}"
         remedy = "use the settings it was begun with" if resume else "give another --save, or delete it first"
         raise ValueError(f"{path} holds a run {what}: {remedy}")
+    if not resume and run.status == INTERRUPTED and run.provenance.get("seconds", 0.0) > LONG:
+        raise ValueError(f"{path} holds this run, stopped at step {run.step:,}: say --resume to go on with it, or delete it first")
     return path
 
 

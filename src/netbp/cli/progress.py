@@ -45,15 +45,20 @@ class Bar:
             self.bar.stop()
 
     def _appear(self, step: int, steps: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-        )
-        self.bar = Progress(*columns, TextColumn("{task.fields[words]}"), console=Console(stderr=True), transient=True)
+        self.bar = new_bar()
         self.task = self.bar.add_task(self.title, total=steps, completed=step, words="")
         self.bar.start()
+
+
+def new_bar() -> Any:
+    """A bar on stderr with the share done, the time left and words; it goes away at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    return Progress(*columns, TextColumn("{task.fields[words]}"), console=Console(stderr=True), transient=True)

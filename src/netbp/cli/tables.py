@@ -6,7 +6,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from netbp.cli.experiments import run_experiment, saving
 from netbp.cli.flags import flags, with_flags
 from netbp.data.mat import write_mat
+from netbp.experiments.images import is_of_images
 from netbp.experiments.prediction import best_of, network_of_run, predict, score_of
 from netbp.experiments.table import Fit
 from netbp.files import check_writable, write_atomically
@@ -73,11 +74,25 @@ def summary(fit: Fit, run: Run) -> str:
     return "\n".join(lines)
 
 
-def write_predictions(run: Path, table: Path, out: Path | None) -> int:
+def write_predictions(path: Path, what: Sequence[Path], out: Path | None) -> int:
+    """What a run says of a table, or a run of images of image files. Raises ValueError for what the run cannot take."""
+    if not what:
+        raise ValueError("predict needs something to apply the network to: name a table, or images, after the run")
+    run = Run.load(path)
+    if is_of_images(run.settings):
+        from netbp.cli.pictures import predict_images
+
+        return predict_images(run, what, out)
+    if len(what) > 1:
+        raise ValueError(f"a run of `netbp fit` is applied to one table at a time, but {len(what)} files were named")
+    return _write_table(run, what[0], out)
+
+
+def _write_table(run: Run, table: Path, out: Path | None) -> int:
     """Write the table with its predictions, and on stderr how right they are, where that can be told."""
     if out is not None:
         check_writable(out)
-    predictions = predict(Run.load(run), table)
+    predictions = predict(run, table)
     text = io.StringIO()
     predictions.write(text)
     if out is None:

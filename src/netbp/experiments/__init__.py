@@ -10,13 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
 from netbp.experiments.least_squares import LeastSquaresExperiment
+from netbp.experiments.mnist import MnistExperiment
 from netbp.experiments.settings import rebuilt, settings_of
 from netbp.experiments.stochastic import StochasticExperiment
 
 EXPERIMENTS: dict[str, Any] = {
-    cls.name: cls for cls in (StochasticExperiment, LeastSquaresExperiment, PointsDrawing, ActivationDrawing, NetworkDrawing)
+    cls.name: cls
+    for cls in (
+        StochasticExperiment,
+        LeastSquaresExperiment,
+        CifarExperiment,
+        MnistExperiment,
+        PointsDrawing,
+        ActivationDrawing,
+        NetworkDrawing,
+    )
 }
 """Experiments by name."""
 
@@ -60,7 +71,9 @@ __all__ = [
     "FIGURES",
     "TITLES",
     "ActivationDrawing",
+    "CifarExperiment",
     "LeastSquaresExperiment",
+    "MnistExperiment",
     "NetworkDrawing",
     "PointsDrawing",
     "StochasticExperiment",

@@ -178,7 +178,9 @@ class StochasticSession:
         values, self.carry = epoch_means(out.batch_costs, batches, self.carry, self.N)
         shares = NO_ERRORS
         if len(out.batch_errors):
-            shares, self.errors = epoch_means(out.batch_errors, batches, self.errors, self.N)
+            sizes = np.diff(batches.offsets).reshape(-1, *[1] * (out.batch_errors.ndim - 1))
+            exact = np.rint(out.batch_errors * sizes) / sizes  # an engine in single precision rounds them
+            shares, self.errors = epoch_means(exact, batches, self.errors, self.N)
             self.counted = True
         return t + batches.ends, values, shares
 

@@ -1,0 +1,52 @@
+"""`netbp predict RUN image.png ...`: what a network trained on images says of image files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from netbp.data.picture import read_image
+from netbp.experiments.images import Opinions, opinions, shape_of
+from netbp.files import check_writable, write_atomically
+from netbp.run import Run
+
+SHOWN = 5
+
+
+def predict_images(run: Run, paths: Sequence[Path], out: Path | None) -> int:
+    """Print for each image its classes, the likeliest first, or write all of them as CSV. One bad file, and nothing is said."""
+    if out is not None:
+        check_writable(out)
+    shape = shape_of(run)
+    said = opinions(run, np.stack([read_image(path, shape) for path in paths]))
+    if out is None:
+        print("\n".join(lines(paths, said)))
+    else:
+        write_atomically(out, table(paths, said).encode())
+        print(f"wrote {out}: {len(paths)} images")
+    return 0
+
+
+def lines(paths: Sequence[Path], said: Opinions) -> list[str]:
+    """For each image its first classes, with their probabilities, or outputs that are no probabilities."""
+    told = []
+    for path, outputs in zip(paths, said.outputs, strict=True):
+        order = np.argsort(-outputs, kind="stable")[:SHOWN]
+        shown = (f"{said.classes[k]} {f'{100.0 * outputs[k]:.1f} %' if said.probabilities else f'{outputs[k]:.3f}'}" for k in order)
+        told.append(f"{path}: {', '.join(shown)}")
+    return told
+
+
+def table(paths: Sequence[Path], said: Opinions) -> str:
+    """All classes of all images as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    word = "probability" if said.probabilities else "output"
+    writer.writerow(["image", "predicted", *(f"{word} {name}" for name in said.classes)])
+    for path, outputs in zip(paths, said.outputs, strict=True):
+        writer.writerow([path, said.classes[int(outputs.argmax())], *(f"{value:.10g}" for value in outputs)])
+    return text.getvalue()
