@@ -42,6 +42,7 @@ ALLOWED = {
     "platformdirs": ["data"],
     "tqdm": ["data"],
     "joblib": ["sweep"],
+    "pandas": ["analysis"],
     "matplotlib": ["figures", "experiments", "report"],
     "jinja2": ["report"],
     "markupsafe": ["report"],

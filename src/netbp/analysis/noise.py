@@ -1,0 +1,116 @@
+"""The noise of the stochastic gradient: its covariance Sigma, by a factor of as many rows as there are points.
+
+With c_i the points' shares (1 without weights) and g_i = c_i grad C_i, a batch of m points drawn with replacement has a gradient
+with the mean g = (1/N) sum_i g_i, that of Cost without penalty, and the covariance Sigma/m,
+
+    Sigma = (1/N) sum_i (g_i - g)(g_i - g)^T = F^T F,    F = (g_i - g)/sqrt(N),
+
+whose rank is at most N - 1, and that vanishes where every point is fitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from netbp.analysis.operators import as_operator
+from netbp.problem import Problem
+from netbp.types import Data, Matrix, Vector
+
+ENTRIES = 2 * 10**7
+"""Numbers in a Jacobian up to which it is made at once; beyond, one point's gradient after the other."""
+
+
+class GradientNoise(NamedTuple):
+    """The noise of single points' gradients. factor: F, (N, s), Sigma = F^T F. mean: g, (s,)."""
+
+    factor: Matrix
+    mean: Vector
+
+    @property
+    def eigenvalues(self) -> Vector:
+        """The eigenvalues of Sigma that can differ from 0, descending, (min(N, s),)."""
+        return np.asarray(np.linalg.svd(self.factor, compute_uv=False) ** 2)
+
+    @property
+    def trace(self) -> float:
+        """The trace of Sigma: the mean square distance of a point's gradient from the mean."""
+        return float((self.factor**2).sum())
+
+    @property
+    def norm(self) -> float:
+        """The Frobenius norm of Sigma."""
+        return float(np.linalg.norm(self.eigenvalues))
+
+    @property
+    def rank(self) -> int:
+        """How many eigenvalues exceed 1e-12 times the largest; at most N - 1."""
+        values = self.eigenvalues
+        return int(np.count_nonzero(values > 1e-12 * values.max(initial=0.0)))
+
+    @property
+    def effective_rank(self) -> float:
+        """(trace)^2/||Sigma||_F^2: the number of equal eigenvalues that would be as spread; 0 without noise."""
+        return effective_rank(self.eigenvalues)
+
+    def along(self, direction: Vector) -> float:
+        """The share of the noise's variance along a direction, (s,): 1/s for noise alike in all directions."""
+        return float(((self.factor @ direction) ** 2).sum() / (direction @ direction) / self.trace) if self.trace else 0.0
+
+    def alignment(self, matrix: Any) -> float:
+        """The cosine of the angle between Sigma and a symmetric matrix A (s, s), trace(A Sigma)/(||A||_F ||Sigma||_F).
+
+        It takes N products with A. ||A||_F is exact for a matrix that has `dense()` and up to 500 rows, and otherwise estimated
+        from 100 products with random signs.
+        """
+        operator = as_operator(matrix)
+        if not self.trace:
+            return 0.0
+        if isinstance(matrix, np.ndarray):
+            return float(np.sum((self.factor @ matrix) * self.factor) / (np.linalg.norm(matrix) * self.norm))
+        if hasattr(matrix, "dense") and operator.shape[0] <= 500:
+            return self.alignment(matrix.dense())
+        product = sum(float(row @ operator.matvec(row)) for row in self.factor)
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (100, operator.shape[0]))
+        squares = np.mean([np.sum(operator.matvec(v) ** 2) for v in signs])
+        return product / float(np.sqrt(squares) * self.norm)
+
+
+def gradient_noise(problem: Problem, p: ArrayLike) -> GradientNoise:
+    """The noise of the stochastic gradient at p, (s,), from the gradients of all N points, N s numbers."""
+    g = point_gradients(problem, p)
+    mean = g.mean(axis=0)
+    return GradientNoise((g - mean) / np.sqrt(len(g)), mean)
+
+
+def point_gradients(problem: Problem, p: ArrayLike) -> Matrix:
+    """c_i grad C_i for each point, (N, s), without penalty: their mean is the gradient of Cost (14)."""
+    vector = np.asarray(p, dtype=float)
+    if vector.shape != (problem.size,):
+        raise ValueError(f"{problem.network.title} has {problem.size} parameters, but p has shape {vector.shape}")
+    x, y, weight = (None if part is None else np.asarray(part) for part in problem.data)
+    assert x is not None
+    assert y is not None
+    shares = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
+    if y.size * problem.size <= ENTRIES and problem.network.is_dense:
+        return _by_jacobian(replace(problem, data=Data(x, y), penalty=0.0), vector, x, y, shares)
+    rows = np.empty((len(x), problem.size))
+    for i in range(len(x)):
+        alone = replace(problem, data=Data(x[i : i + 1], y[i : i + 1]), held_out=None, penalty=0.0)
+        rows[i] = shares[i] * alone.gradient(vector)
+    return rows
+
+
+def _by_jacobian(problem: Problem, p: Vector, x: Matrix, y: Matrix, shares: Vector) -> Matrix:
+    slope = np.asarray(problem.cost.slope(problem.output(p, x), y), dtype=float)
+    J = np.asarray(problem.bound.jacobian(problem._vector(p)), dtype=float).reshape(*slope.shape, problem.size)  # of y - a
+    return np.asarray(-np.einsum("i,ik,iks->is", shares, slope, J))
+
+
+def effective_rank(eigenvalues: Vector) -> float:
+    """(sum of the eigenvalues)^2/(sum of their squares), for eigenvalues of at least 0."""
+    squares = float((eigenvalues**2).sum())
+    return float(eigenvalues.sum()) ** 2 / squares if squares > 0.0 else 0.0
