@@ -5,12 +5,14 @@ An archive is never extracted: the wanted members are read from it, by exact nam
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import sys
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +111,8 @@ def fetch(address: str, sha256: str, folder: str = "") -> Path:
         import pooch
     except ImportError:
         raise FileNotFoundError(_nowhere(address, target, "downloading needs pooch: pip install 'netbp[images]'", folder)) from None
-    bar = sys.stderr.isatty()
+    bar = sys.stderr.isatty() and find_spec("tqdm") is not None
+    headers = {"Accept-Encoding": "identity"}  # or a .gz might be unpacked on the way
     pooch.get_logger().setLevel("WARNING")
     try:
         got = pooch.retrieve(
@@ -117,7 +120,7 @@ def fetch(address: str, sha256: str, folder: str = "") -> Path:
             f"sha256:{sha256}",
             fname=target.name,
             path=target.parent,
-            downloader=pooch.HTTPDownloader(progressbar=bar, timeout=30),
+            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=30, headers=headers),
         )
     except ValueError as error:
         raise ValueError(
@@ -182,7 +185,7 @@ def _from_archive(found: Found) -> Iterator[tuple[str, bytes]]:
     wanted = {f"{archive.folder}/{name}": name for name in archive.members}
     seen: set[str] = set()
     try:
-        with tarfile.open(place, "r|gz") as tar:
+        with gzip.open(place) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:
             for entry in tar:
                 name = wanted.get(entry.name)
                 if name is None:
