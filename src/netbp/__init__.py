@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netbp.costs import Cost as Cost
     from netbp.costs import quadratic as quadratic
     from netbp.costs import softmax_log_loss as softmax_log_loss
+    from netbp.engines.tensor import Tensor as Tensor
     from netbp.layers import Conv as Conv
     from netbp.layers import Dense as Dense
     from netbp.layers import Dropout as Dropout
@@ -71,6 +72,7 @@ PUBLIC = {
     "netbp.confusion": "Confusion",
     "netbp.convolution": "convolution_matrix",
     "netbp.costs": "Cost quadratic softmax_log_loss",
+    "netbp.engines.tensor": "Tensor",
     "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",

@@ -236,9 +236,10 @@ class Engine(Protocol):
 
 
 def choose(network: Network, cost: Cost) -> Engine:
-    """The engine for a network and a cost: compiled where it accepts them, otherwise reference."""
+    """The engine for a network and a cost: compiled for dense networks, tensor for others; reference where these refuse."""
     from netbp.engines.compiled import Compiled
     from netbp.engines.reference import Reference
+    from netbp.engines.tensor import Tensor
 
-    compiled = Compiled()
-    return compiled if compiled.refusal(network, cost) is None else Reference()
+    fast: Engine = Compiled() if network.is_dense else Tensor()
+    return fast if fast.refusal(network, cost) is None else Reference()
