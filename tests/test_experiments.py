@@ -23,8 +23,8 @@ from netbp.run import Run
 SHORT = StochasticExperiment(steps=40, engine="reference")
 
 
-def test_every_figure_of_sections_2_to_6_has_an_experiment_and_a_title():
-    assert sorted(FIGURES) == sorted(TITLES) == list(range(1, 10))
+def test_every_figure_of_the_paper_has_an_experiment_and_a_title():
+    assert sorted(FIGURES) == sorted(TITLES) == list(range(1, 16))
     assert {type(experiment) for experiment in FIGURES.values()} <= set(EXPERIMENTS.values())
 
 

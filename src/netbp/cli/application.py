@@ -43,11 +43,13 @@ def _figures(filled: bool) -> App:
     app.help_epilogue = "Example: `netbp figure 7 --rate 0.1 --out slow.pdf`"
     app.group_commands = Group("Figures")
     if filled:
-        from netbp.cli.experiments import figure_command
-        from netbp.experiments import FIGURES
+        from netbp.cli.figures import figure_command
+        from netbp.experiments import FIGURES, PICTURES, TITLES
 
         for number, experiment in sorted(FIGURES.items()):
-            app.command(figure_command(number, experiment), name=str(number))
+            app.command(figure_command(number, experiment, TITLES[number]), name=str(number), sort_key=number)
+        for name, (experiment, title) in PICTURES.items():
+            app.command(figure_command(name, experiment, title), name=name, sort_key=100)
     return app
 
 

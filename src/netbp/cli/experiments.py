@@ -1,62 +1,21 @@
-"""`netbp figure`, `netbp run` and `netbp paper`."""
+"""`netbp run` and `netbp paper`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from netbp.cli.failures import FAILED
 from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import again, place
 from netbp.cli.progress import Bar
-from netbp.experiments import TITLES, from_settings
 from netbp.files import check_writable
 from netbp.run import INTERRUPTED, Run
 
 FORMATS = (".png", ".pdf", ".svg")
 STOPPED_BY_USER = 130
-
-
-def figure_command(number: int, experiment: Any) -> Callable[..., Any]:
-    """The command that draws figure `number`, whose flags are the experiment's fields."""
-
-    def draw(out: Path | None = None, from_: Path | None = None, save: Path | None = None, **settings: Any) -> int:
-        return draw_figure(number, experiment, settings, out or Path(f"figure{number}.png"), from_, save)
-
-    own = [
-        flag("out", Path | None, None, f"the picture to write: {', '.join(FORMATS)}; without it, figure{number}.png"),
-    ]
-    if hasattr(experiment, "problem"):
-        own.append(flag("from_", Path | None, None, "draw a saved run instead of computing", name="--from"))
-        own.append(flag("save", Path | None, None, "save the run in this file, too"))
-    return with_flags(draw, [*flags(experiment), *own], f"{TITLES.get(number, type(experiment).__doc__)}.")
-
-
-def draw_figure(number: int, experiment: Any, settings: dict[str, Any], out: Path, saved: Path | None, save: Path | None) -> int:
-    """Draw figure `number` from a new run, or from a saved one, and say what was done."""
-    check_picture(out)
-    if saved is not None:
-        if settings:
-            raise ValueError(
-                f"--from draws the run that is saved, so --{next(iter(settings)).replace('_', '-')} has no meaning with it"
-            )
-        run, experiment = _saved(saved, number, experiment)
-    else:
-        experiment = replace(experiment, **settings)
-        # Matplotlib loads while the run computes in machine code, which needs no interpreter.
-        Thread(target=import_module, args=("netbp.figures",), daemon=True).start()
-        with Bar(f"figure {number}") as progress:
-            run = experiment.run(progress=progress, save=save)
-        if run is not None and (code := tell(run, f"figure {number}", save)):
-            return code
-    experiment.draw(run).savefig(out)
-    print(f"wrote {out}")
-    return 0
 
 
 def run_command(name: str, cls: type) -> Callable[..., Any]:
@@ -149,12 +108,3 @@ def write_paper(out: Path) -> int:
         report = write_report(out, progress=progress)
     print(report)
     return 0 if report.agrees else FAILED
-
-
-def _saved(path: Path, number: int, figure: Any) -> tuple[Run, Any]:
-    """A saved run, and the experiment that made it, drawing what figure `number` draws."""
-    run = Run.load(path)
-    made = from_settings(run.settings)
-    if type(made) is not type(figure):
-        raise ValueError(f"figure {number} draws a run of {figure.name}, but {path} is a run of {made.name}: see `netbp list`")
-    return run, replace(made, picture=figure.picture)

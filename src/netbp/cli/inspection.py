@@ -13,7 +13,7 @@ import numpy as np
 from netbp.check import check_gradient as checked_gradient
 from netbp.cli.failures import FAILED
 from netbp.data.points import ten_points
-from netbp.experiments import EXPERIMENTS, FIGURES, TITLES, from_settings
+from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, from_settings
 from netbp.experiments.prediction import best_of, network_of_run
 from netbp.experiments.settings import cost_of, network_of, rebuilt
 from netbp.experiments.table import Fit, MethodName
@@ -27,7 +27,9 @@ def list_all(folder: Path) -> int:
     """Print figures, experiments, methods and saved runs."""
     print("Figures: netbp figure N")
     for number in sorted(FIGURES):
-        print(f"  {number}  {TITLES.get(number, '')}")
+        print(f"  {number:<12}{TITLES.get(number, '')}")
+    for name, (_, title) in PICTURES.items():
+        print(f"  {name:<12}{title}")
     print("\nExperiments: netbp run NAME")
     for name, cls in EXPERIMENTS.items():
         print(_wrapped(f"  {name:<14}", _first_line(cls)))

@@ -12,6 +12,8 @@ from typing import Any
 
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
+from netbp.experiments.image_drawings import FeatureMaps
+from netbp.experiments.layer_drawings import ArchitectureDrawing, ConvolutionDrawing, DropoutDrawing
 from netbp.experiments.least_squares import LeastSquaresExperiment
 from netbp.experiments.mnist import MnistExperiment
 from netbp.experiments.settings import rebuilt, settings_of
@@ -27,6 +29,9 @@ EXPERIMENTS: dict[str, Any] = {
         PointsDrawing,
         ActivationDrawing,
         NetworkDrawing,
+        ArchitectureDrawing,
+        ConvolutionDrawing,
+        DropoutDrawing,
     )
 }
 """Experiments by name."""
@@ -41,6 +46,12 @@ FIGURES: dict[int, Any] = {
     7: StochasticExperiment(),
     8: StochasticExperiment(picture="region", record=0),
     9: StochasticExperiment(picture="region", record=0, points="eleven"),
+    10: ArchitectureDrawing(),
+    11: CifarExperiment(),
+    12: CifarExperiment(dropout=True),
+    13: CifarExperiment(picture="confusion"),
+    14: CifarExperiment(picture="confusion", dropout=True),
+    15: CifarExperiment(picture="mistakes"),
 }
 """The paper's figures: number -> the experiment that draws it."""
 
@@ -54,8 +65,22 @@ TITLES: dict[int, str] = {
     7: "The cost during a million stochastic gradient steps",
     8: "Stochastic gradient on the ten points: category A is shaded",
     9: "Stochastic gradient with the eleventh point",
+    10: "The convolutional network for CIFAR-10",
+    11: "Objective, top-1 and top-5 error during 45 epochs on CIFAR-10",
+    12: "The same with dropout",
+    13: "Confusion matrix of the network of figure 11",
+    14: "Confusion matrix of the network of figure 12, with dropout",
+    15: "Sixteen test images that the network of figure 11 misclassifies",
 }
 """What the paper's figures show, in a line each."""
+
+PICTURES: dict[str, tuple[Any, str]] = {
+    "filters": (CifarExperiment(picture="filters"), "The filters of the first layer"),
+    "maps": (FeatureMaps(), "What the layers of a trained network make of an image"),
+    "convolution": (ConvolutionDrawing(), "The matrix of a convolution, and its singular values (section 7.1)"),
+    "dropout": (DropoutDrawing(), "What dropout leaves equal and what not (section 7.2)"),
+}
+"""Further pictures of section 7: name -> the experiment that draws it, and what it shows."""
 
 
 def from_settings(settings: Mapping[str, Any]) -> Any:
@@ -69,9 +94,14 @@ def from_settings(settings: Mapping[str, Any]) -> Any:
 __all__ = [
     "EXPERIMENTS",
     "FIGURES",
+    "PICTURES",
     "TITLES",
     "ActivationDrawing",
+    "ArchitectureDrawing",
     "CifarExperiment",
+    "ConvolutionDrawing",
+    "DropoutDrawing",
+    "FeatureMaps",
     "LeastSquaresExperiment",
     "MnistExperiment",
     "NetworkDrawing",

@@ -32,6 +32,9 @@ EXTRA = {
 }
 """The fits of figures 4 and 5 with the 20 or 22 components y - a as residuals; the sum of squares is the same."""
 
+SECTIONS_2_TO_6 = range(1, 10)
+"""The figures of sections 2 to 6."""
+
 STREAMS = 64
 """Index streams that Listing 6.1 is run with, from the listing's own start."""
 
@@ -49,7 +52,7 @@ def prepared(folder: Path) -> Path:
 def tasks(folder: Path, starts: int) -> list[Task]:
     """What there is to do, in order, each with its name."""
     drawn: dict[int, Any] = {}
-    out: list[Task] = [(f"figure {n}", partial(figure, folder, n, drawn)) for n in sorted(FIGURES)]
+    out: list[Task] = [(f"figure {n}", partial(figure, folder, n, drawn)) for n in SECTIONS_2_TO_6]
     out.append(("least squares by components", partial(components, folder)))
     for n in (4, 5):
         for residual in ("norms", "components"):
