@@ -10,6 +10,7 @@ from netbp.data.images import Images, Source, labels, pictures, rows
 from netbp.data.mat import read_mat, write_mat
 from netbp.data.mnist import fashion_mnist, mnist
 from netbp.data.picture import read_image
+from netbp.data.planar import two_spirals
 from netbp.data.points import eleven_points, ten_points
 from netbp.data.preprocess import PAPER, Preprocessing, preprocessed
 from netbp.data.steps import ContrastNormalisation, MeanImage, Scale, Standardise
@@ -43,5 +44,6 @@ __all__ = [
     "read_table",
     "rows",
     "ten_points",
+    "two_spirals",
     "write_mat",
 ]

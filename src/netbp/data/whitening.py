@@ -45,15 +45,14 @@ class Whitening(Step):
 def _spectrum(x: Matrix, count: int, least: float) -> tuple[Array, Matrix, float]:
     """The eigenvalues above `least` of X'X/count, their eigenvectors as columns, and the mean of all n eigenvalues.
 
-    The sums of a block are single precision, those over the blocks double. With fewer images than values, the smaller matrix
-    XX'/count has the same eigenvalues but zeros, and X'u gives the eigenvectors.
+    The sums within a block are single precision, all else double. With fewer images than values, the smaller matrix XX'/count has
+    the same eigenvalues but zeros, and X'u gives the eigenvectors.
     """
-    from scipy.linalg import eigh
-
     N, n = x.shape
-    if n > N:
-        X = np.asarray(x, np.float32)
-        C = (X @ X.T).astype(float)
+    few = n > N
+    if few:
+        X = np.asarray(x, float)
+        C = X @ X.T
     else:
         C = np.zeros((n, n))
         for block in blocks(x):
@@ -61,7 +60,7 @@ def _spectrum(x: Matrix, count: int, least: float) -> tuple[Array, Matrix, float
             C += block.T @ block  # a product with itself: NumPy computes one triangle
     C /= count
     mean = float(np.trace(C)) / n
-    d, V = eigh(C.astype(np.float32), subset_by_value=(least, np.inf), driver="evr", overwrite_a=True, check_finite=False)
-    if n > N:
-        V = X.T @ (V / np.sqrt(count * d, dtype=np.float32))
-    return d, V, mean
+    d, V = np.linalg.eigh(C)
+    kept = d > least
+    d, V = d[kept], V[:, kept]
+    return d, X.T @ (V / np.sqrt(count * d)) if few else V, mean
