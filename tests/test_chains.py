@@ -14,6 +14,8 @@ from netbp.costs import missed
 from netbp.engines import Choices, Memory, Update
 from netbp.engines.masks import flips, keys, threshold, words
 from netbp.engines.reference import Reference
+from netbp.engines.reference.maps import Choice
+from netbp.engines.reference.passes import forward
 from netbp.kinks import distances_to_kinks, reach
 from netbp.rules import constants_of
 
@@ -163,6 +165,22 @@ def test_the_distance_to_a_tie_is_where_another_entry_takes_over():
     x = np.array([[3.0, 1.0, 0.0, 0.0, 1.0, 10.0], [3.0, 1.0, 0.0, 0.0, 0.0, 0.0]])
     assert distances_to_kinks(network, p, d, x).tolist() == [0.3, np.inf]
     assert reach(network, p, d, x, 10.0) == 0.15
+
+
+@pytest.mark.parametrize("name", ["max", "relu before max", "all"])
+def test_nothing_crosses_a_kink_within_reach(name):
+    network = CHAINS[name]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        (p, d), x = rng.standard_normal((2, network.size)), rng.standard_normal((3, network.sizes[0]))
+        h = reach(network, p, d, x, 10.0)  # long steps, in which the first order is far off
+        here = forward(network, p, x)
+        for sign in (-1.0, 1.0):
+            there = forward(network, p + sign * h * d, x)
+            for A, B in zip(here.A, there.A, strict=True):
+                assert not isinstance(A, Choice) or np.array_equal(A.chosen, B.chosen)
+            for sigma, z, w in zip(network.activations, here.z, there.z, strict=True):
+                assert not sigma.kinks or np.array_equal(z > 0.0, w > 0.0)
 
 
 # -- evaluation and training ---------------------------------------------------------------------------------------------------
