@@ -167,10 +167,13 @@ def test_the_distance_to_a_tie_is_where_another_entry_takes_over():
     assert reach(network, p, d, x, 10.0) == 0.15
 
 
-@pytest.mark.parametrize("name", ["max", "relu before max", "all"])
-def test_nothing_crosses_a_kink_within_reach(name):
-    network = CHAINS[name]
-    for seed in range(20):
+CURVED = nb.Network.chain((1, 3), nb.Conv(2, 1, activation=nb.tanh), nb.Conv(1, 1), nb.Pool(3), nb.Dense(1))
+FEW = nb.Network.chain(2, nb.Dense(2, nb.tanh), nb.Dense(2, nb.relu))
+
+
+@pytest.mark.parametrize("network", [CURVED, FEW, CHAINS["relu before max"]], ids=["max", "relu", "both"])
+def test_nothing_crosses_a_kink_within_reach(network):
+    for seed in range(50):
         rng = np.random.default_rng(seed)
         (p, d), x = rng.standard_normal((2, network.size)), rng.standard_normal((3, network.sizes[0]))
         h = reach(network, p, d, x, 10.0)  # long steps, in which the first order is far off
