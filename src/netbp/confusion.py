@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.types import Indices, Vector
+from netbp.validation import ranks
 
 OUTPUT, TARGET, ALL = "Output Class", "Target Class", "all"
 NONE = "–"
@@ -68,10 +69,8 @@ class Confusion:
         was = _numbers(true, K, "true")
         if a.shape != (len(was), K):
             raise ValueError(f"{len(was):,} points of {K} classes need outputs of shape ({len(was)}, {K}), but got {a.shape}")
-        own = a[np.arange(len(was)), was][:, None]
-        ahead = (a > own) | ((a == own) & (np.arange(K) < was[:, None]))
         counted = cls.counted(a.argmax(axis=1), was, classes)
-        return cls(counted.counts, counted.classes, np.bincount(ahead.sum(axis=1), minlength=K))
+        return cls(counted.counts, counted.classes, np.bincount(ranks(a, was), minlength=K)[:K])
 
     # -- numbers ---------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 from netbp.figures.style import INK
 from netbp.types import Array
 
+BRIGHT = 0.99
+"""The quantile of feature maps from which on they are white: a few large values would leave the rest in the dark."""
+
 
 def draw_misclassified(axes: Any, images: ArrayLike, predicted: ArrayLike, true: ArrayLike, classes: Sequence[str]) -> None:
     """Images with the predicted class, and the right one in parentheses: figure 15.
@@ -79,8 +82,8 @@ def draw_feature_maps(
     """An image, and what the layers of a network make of it: one panel for the image and one for each stage.
 
     image: (H, W, C), as it is seen. maps: (title, array) for each stage, the array (F, h, w) for feature maps or (n,) for a
-    vector, which is drawn as bars, with these names if there are as many. In a panel all maps share one scale, black for its least
-    value and white for its largest. Raises ValueError for another number of axes.
+    vector, which is drawn as bars, with these names if there are as many. In a panel all maps share one scale, from black for its
+    least value to white, which the largest hundredth of the values has. Raises ValueError for another number of axes.
     """
     if len(axes) != len(maps) + 1:
         raise ValueError(f"an image and {len(maps)} stages need {len(maps) + 1} axes, but there are {len(axes)}")
@@ -93,8 +96,8 @@ def draw_feature_maps(
         if a.ndim == 1 or a[0].size == 1:
             draw_bars(ax, a.reshape(-1), classes)
             continue
-        low, high = float(a.min()), float(a.max())
-        show(ax, mosaic((a - low)[..., None] / ((high - low) or 1.0)))
+        low, high = float(a.min()), float(np.quantile(a, BRIGHT)) or float(a.max())
+        show(ax, mosaic(np.clip((a - low)[..., None] / ((high - low) or 1.0), 0.0, 1.0)))
         ax.set_axis_off()
 
 
