@@ -78,7 +78,8 @@ class Epochs:
         rate = self.rate(step, now)
         if not self.estimated and rate and now - self.first[1] >= ENOUGH and step - self.first[0] >= AT_LEAST and step < steps:
             self.estimated = True
-            self.say(f"it will take about {duration((steps - step) / rate)}: {steps - step:,} steps at {1000 / rate:.3g} ms each")
+            each = f"{1000 / rate:,.{0 if rate < 100 else 2}f} ms"
+            self.say(f"it will take about {duration((steps - step) / rate)}: {steps - step:,} steps at {each} each")
         if self.bar is not None:
             words = f"epoch {min(step // self.per_epoch + 1, self.epochs)}/{self.epochs}"
             if rate:
