@@ -98,7 +98,7 @@ def convergence(run: Run | Series | Any, tail: float | int = 0.5, floor: float =
     first = _first_of_tail(steps, tail)
     wrong = np.flatnonzero(~(costs > 0.0))
     if len(wrong):
-        if steps[wrong[0]] >= first or not np.isfinite(costs).all():
+        if steps[wrong[-1]] >= first or not np.isfinite(costs).all():
             raise ValueError(
                 f"the cost less the floor {floor:g} is {costs[wrong[0]]:g} after step {steps[wrong[0]]}: a rate of decay needs it "
                 "positive and finite; choose a lower floor, or an earlier end of the run"

@@ -60,7 +60,7 @@ def cells(t: Vector, y: Vector, count: int = CELLS) -> tuple[Vector, Vector]:
     return np.add.reduceat(t, edges[:-1]) / sizes, np.add.reduceat(y, edges[:-1]) / sizes
 
 
-def local_slopes(x: Vector, y: Vector, reach: int = 3) -> Vector:
+def local_slopes(x: Vector, y: Vector, reach: int = 5) -> Vector:
     """dy/dx by a straight line through each entry and `reach` neighbours on both sides, (m,)."""
     out = np.empty(len(x))
     for k in range(len(x)):

@@ -13,7 +13,7 @@ def two_spirals(points: int = 100, turns: float = 1.0, noise: float = 0.0, rng: 
     """Two spirals wound into each other, half of the points on each: x (points, 2) in [-1, 1]^2, y (points, 2) as in (5).
 
     turns: how often each spiral goes round (three in Lang & Witbrock's set of 194 points, 1988). noise: standard deviation of
-    normal errors in x, drawn from rng (a seed or a numpy.random.Generator). Raises ValueError for an odd number of points or below 2.
+    normal errors in x, drawn from rng (a seed or a numpy.random.Generator). Raises ValueError unless points is even, at least 2.
     """
     if not isinstance(points, int | np.integer) or points < 2 or points % 2:
         raise ValueError(f"two spirals need an even number of points, at least 2, but {points!r} were asked for")
