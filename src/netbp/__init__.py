@@ -20,6 +20,30 @@ if TYPE_CHECKING:
     from netbp.activations import sigmoid as sigmoid
     from netbp.activations import step as step
     from netbp.activations import tanh as tanh
+    from netbp.analysis.comparison import Comparison as Comparison
+    from netbp.analysis.comparison import compare as compare
+    from netbp.analysis.convergence import Convergence as Convergence
+    from netbp.analysis.convergence import convergence as convergence
+    from netbp.analysis.curvature import CurvatureReport as CurvatureReport
+    from netbp.analysis.curvature import curvature as curvature
+    from netbp.analysis.density import SpectralDensity as SpectralDensity
+    from netbp.analysis.density import spectral_density as spectral_density
+    from netbp.analysis.lanczos import Eigenvalues as Eigenvalues
+    from netbp.analysis.lanczos import extreme_eigenvalues as extreme_eigenvalues
+    from netbp.analysis.noise import GradientNoise as GradientNoise
+    from netbp.analysis.noise import gradient_noise as gradient_noise
+    from netbp.analysis.operators import gauss_newton as gauss_newton
+    from netbp.analysis.operators import hessian as hessian
+    from netbp.analysis.path import curvature_along as curvature_along
+    from netbp.analysis.profiles import Profile as Profile
+    from netbp.analysis.profiles import performance_profile as performance_profile
+    from netbp.analysis.rates import RateRange as RateRange
+    from netbp.analysis.rates import StabilityLimits as StabilityLimits
+    from netbp.analysis.rates import rate_range_test as rate_range_test
+    from netbp.analysis.rates import stability_limits as stability_limits
+    from netbp.analysis.trace import Estimate as Estimate
+    from netbp.analysis.trace import trace as trace
+    from netbp.analysis.trace import trace_plus_plus as trace_plus_plus
     from netbp.check import GradientCheck as GradientCheck
     from netbp.check import check_gradient as check_gradient
     from netbp.confusion import Confusion as Confusion
@@ -28,6 +52,7 @@ if TYPE_CHECKING:
     from netbp.costs import quadratic as quadratic
     from netbp.costs import softmax_log_loss as softmax_log_loss
     from netbp.engines.tensor import Tensor as Tensor
+    from netbp.engines.tensor.module import TorchNetwork as TorchNetwork
     from netbp.layers import Conv as Conv
     from netbp.layers import Dense as Dense
     from netbp.layers import Dropout as Dropout
@@ -69,11 +94,23 @@ __version__ = "0.1.0"
 
 PUBLIC = {
     "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
+    "netbp.analysis.comparison": "Comparison compare",
+    "netbp.analysis.convergence": "Convergence convergence",
+    "netbp.analysis.curvature": "CurvatureReport curvature",
+    "netbp.analysis.density": "SpectralDensity spectral_density",
+    "netbp.analysis.lanczos": "Eigenvalues extreme_eigenvalues",
+    "netbp.analysis.noise": "GradientNoise gradient_noise",
+    "netbp.analysis.operators": "gauss_newton hessian",
+    "netbp.analysis.path": "curvature_along",
+    "netbp.analysis.profiles": "Profile performance_profile",
+    "netbp.analysis.rates": "RateRange StabilityLimits rate_range_test stability_limits",
+    "netbp.analysis.trace": "Estimate trace trace_plus_plus",
     "netbp.check": "GradientCheck check_gradient",
     "netbp.confusion": "Confusion",
     "netbp.convolution": "convolution_matrix",
     "netbp.costs": "Cost quadratic softmax_log_loss",
     "netbp.engines.tensor": "Tensor",
+    "netbp.engines.tensor.module": "TorchNetwork",
     "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",
