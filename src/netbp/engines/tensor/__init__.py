@@ -79,5 +79,7 @@ class Tensor:
     def bind(self, objective: Objective) -> Bound:
         """The engine on one objective. Raises ValueError when there is no such device."""
         from netbp.engines.tensor.bound import BoundTensor
+        from netbp.engines.tensor.module import TorchNetwork
+        from netbp.engines.tensor.module_bound import BoundModule
 
-        return BoundTensor(self, objective)
+        return (BoundModule if isinstance(objective.network, TorchNetwork) else BoundTensor)(self, objective)

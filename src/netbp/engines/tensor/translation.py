@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 PAYS = 10**8
 """Multiply-adds of one forward pass from which translating pays: it takes up to a minute the first time, seconds later."""
-SHAPES = 256
-"""How many translations one function may have in a process: one for each batch size of each problem."""
 
 log = logging.getLogger("netbp")
 told: set[str] = set()
@@ -20,23 +19,25 @@ told: set[str] = set()
 class Translated:
     """A function that is translated when it is first called; where that fails it runs as it is.
 
-    reason: why it was not translated, or None. Neither learning rates nor step numbers, being tensors, are translated anew.
+    reason: why it was not translated, or None. It is first recorded as a plain list of operations, with the shapes and settings
+    that it has now, since torch.compile would take two functions made by the same factory, of two networks, for one. It may be
+    called again with tensors of the same shapes only; neither rates nor step numbers, being tensors, are translated anew.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.function, self.ready = function, False
+        self.function = function
+        self.translated: Callable[..., Any] | None = None
         self.reason: str | None = None
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
-        self.translated = torch.compile(function, fullgraph=True, dynamic=False)
 
     def __call__(self, *arguments: Any) -> Any:
         """The function's result."""
-        if self.ready:
+        if self.translated is not None:
             return self.translated(*arguments)
         if self.reason is None:
             try:
-                out = self.translated(*arguments)
-                self.ready = True
+                translated = torch.compile(make_fx(self.function)(*arguments), fullgraph=True, dynamic=False)
+                out = translated(*arguments)
+                self.translated = translated
                 return out
             except Exception as error:  # no compiler, or one that fails; an error of the step itself comes again below
                 self.reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}" if str(error) else repr(error)
