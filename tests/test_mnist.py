@@ -62,14 +62,26 @@ def test_it_makes_a_problem(folder: Path) -> None:
 
 
 def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NETBP_DATA", raising=False)
-    with pytest.raises(FileNotFoundError, match="set NETBP_DATA"):
-        mnist()
+    """Files that are not where they were looked for; what happens without a folder is in test_download.py."""
     with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte\.gz was not found"):
         mnist(tmp_path)
+    (tmp_path / "mnist").mkdir()
     monkeypatch.setenv("NETBP_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="belong in that folder"):
         mnist()
+
+
+def test_bytes(folder: Path) -> None:
+    """Unscaled, as the other image sets are; and what is read belongs to the reader."""
+    images = mnist(folder, training=300, scaled=False)
+    x = np.asarray(images.train.x)
+    assert x.dtype == np.uint8
+    assert x.flags.writeable
+    np.testing.assert_array_equal(x / 255.0, mnist(folder, training=300).train.x)
+    assert images.shape == (1, 28, 28)
+    assert images.classes == tuple("0123456789")
+    assert not images.source.official
+    assert [name for name, _ in images.source.files] == list(FILES)
 
 
 @pytest.mark.parametrize("training", [0, -1, TRAINING + 1])
@@ -126,7 +138,8 @@ def test_truncated_or_damaged_archives_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif("NETBP_DATA" not in os.environ, reason="needs MNIST's files in $NETBP_DATA/mnist")
 def test_the_real_files() -> None:
-    train, test = mnist()
+    train, test = images = mnist()
+    assert images.source.official
     counts = np.sum(train.y, axis=0)
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.argmax(train.y, axis=1)[:5].tolist() == [5, 0, 4, 1, 9]
