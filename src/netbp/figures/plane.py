@@ -57,7 +57,7 @@ def grid_outputs(
     """
     n = problem.network.sizes[0]
     if n != 2:
-        raise ValueError(f"a region of the plane needs a network with 2 inputs, but {problem.network!r} has {n}")
+        raise ValueError(f"a region of the plane needs a network with 2 inputs, but {problem.network.title} has {n}")
     if points < 2:
         raise ValueError(f"the grid needs at least 2 points a side, but {points} were asked for")
     x1, x2 = np.linspace(*extent[:2], points), np.linspace(*extent[2:], points)
