@@ -176,9 +176,7 @@ class FeatureMaps(Drawing):
         from netbp.figures import draw_feature_maps, house_style, new_figure
 
         if run is None:
-            raise ValueError(
-                "feature maps are those of a trained network: train one with `netbp run cifar`, and name it with --run"
-            )
+            raise ValueError("feature maps need a trained network: train one with `netbp run cifar`, and name its file with --run")
         shape, experiment = shape_of(run), from_settings(run.settings)
         x = self._row(experiment, shape)
         seen = Preprocessing.from_arrays(run.arrays, run.settings["preprocessing"]).apply(x)
