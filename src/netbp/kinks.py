@@ -62,7 +62,9 @@ def _crossed(network: Network, p: Vector, q: Vector, x: Matrix) -> bool:
 
 
 def reach(network: Network, p: Vector, d: Vector, x: Matrix, largest: float) -> float:
-    """The largest h, at most `largest`, such that nothing crosses a kink between p - h d and p + h d."""
+    """The largest h, at most `largest`, such that nothing crosses a kink between p - h d and p + h d, where these are known."""
+    if not network.activations:  # a torch.nn.Module
+        return largest
     h = float(min(largest, 0.5 * distances_to_kinks(network, p, d, x).min()))
     while any(_crossed(network, p, p + sign * h * d, x) for sign in (-1.0, 1.0)):
         h *= 0.5
@@ -71,6 +73,10 @@ def reach(network: Network, p: Vector, d: Vector, x: Matrix, largest: float) -> 
 
 def away_from_kinks(problem: Problem, p: Vector, d: Vector) -> tuple[Problem | None, str]:
     """The problem without the points that sit on a kink or close to one, at most half of them if possible, and what was done."""
+    from netbp.engines.reference import Reference
+
+    if Reference().refusal(problem.network, problem.cost) is not None:  # a torch.nn.Module, whose kinks nobody knows
+        return problem, "nothing is known of kinks in this network: a slope below 2 may come from one"
     x, y = np.asarray(problem.data.x, dtype=float), np.asarray(problem.data.y)
     distances = distances_to_kinks(problem.network, p, d, x)
     for near in (1e-3, 1e-6, 1e-9):

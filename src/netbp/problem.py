@@ -83,6 +83,13 @@ class Problem:
             raise ValueError("the problem has no held-out data: give Problem(..., held_out=Data(x, y))")
         return self._bind(self.held_out, 0.0)
 
+    def at(self, found: Any) -> Problem:
+        """The same problem with the buffers that a Run, a Snapshot or a State has kept beside p; itself where a network has none.
+
+        Only a TorchNetwork has buffers, such as batch normalisation's: `problem.at(run).predict(run.p, x)`.
+        """
+        return replace(self, network=self.network.at(found)) if hasattr(self.network, "at") else self
+
     def on(self, engine: Engine) -> Problem:
         """The same problem on another engine."""
         return replace(self, engine=engine)

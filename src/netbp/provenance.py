@@ -139,6 +139,8 @@ def network_settings(network: Any) -> dict[str, Any]:
     }
     if not network.is_dense:
         told |= {"input": list(network.input), "layers": [repr(layer) for layer in network.layers]}
+    if hasattr(network, "fingerprint"):  # a torch.nn.Module: what the layers do is not told by their names
+        told["fingerprint"] = network.fingerprint
     return told
 
 

@@ -64,7 +64,7 @@ def train(
     if save is not None:
         check_writable(save)
     if before is None:
-        cost = costs_of(problem.bound, state.p)
+        cost = costs_of(problem.bound, state.p, state.memory)
         if not np.isfinite(cost).all():
             raise ValueError(f"the cost at the start is {cost}: choose a smaller start")
         now = provenance(described["problem"]["engine"])
@@ -172,7 +172,11 @@ class _Training:
         if again := self.snapshot.facts.get("replayed"):
             message = f"{message}; the first {again:,} iterations were run again from the start"
         hurried = status == INTERRUPTED and self.snapshot.cost is not None
-        run = self._run(status, message, self._last_cost() if hurried else costs_of(self.problem.bound, self.snapshot.state.p))
+        run = self._run(
+            status,
+            message,
+            self._last_cost() if hurried else costs_of(self.problem.bound, self.snapshot.state.p, self.snapshot.state.memory),
+        )
         if not np.isfinite(run.final_cost).all() and status != DIVERGED:
             run = replace(run, status=DIVERGED, message=f"{message}, but the cost at the end is not finite: try a smaller rate")
         if self.progress is not None:

@@ -20,9 +20,10 @@ def saturation(problem: Problem, p: Array) -> str | None:
     |sigma'| < 0.001, while the gradient's norm is below a hundredth of the cost: sigmoid outputs bound Cost (9), so that too
     large a rate ends there instead of overflowing.
     """
-    sigma = problem.network.activations[-1]
-    if p.ndim != 1 or sigma.name not in ("sigmoid", "tanh"):
+    sigmas = problem.network.activations  # none of a torch.nn.Module
+    if p.ndim != 1 or not sigmas or sigmas[-1].name not in ("sigmoid", "tanh"):
         return None
+    sigma = sigmas[-1]
     x, y = np.asarray(problem.data.x)[:POINTS], np.asarray(problem.data.y)[:POINTS]
     a = problem.bound.forward(p, np.ascontiguousarray(x))
     stuck = (np.abs(sigma.slope(a, a)) < FLAT) & (np.abs(y - a) > WRONG)

@@ -15,7 +15,7 @@ from netbp.methods.schedules import values_at
 from netbp.methods.streams import restored, state_of, stream_from, streams_from
 from netbp.problem import Problem
 from netbp.types import Array, Indices, State, Vector
-from netbp.validation import held_out_of
+from netbp.validation import NOTHING, bound_at, held_out_of
 
 FASTEST, SLOWEST = 0.025, 0.1
 """Seconds that a chunk of steps should take: Ctrl-C and progress bars then respond at once."""
@@ -120,7 +120,7 @@ def _snapshots(
                 cost = chunk.costs[-1]
                 new = {name: Series(chunk.steps, values) for name, values in {"cost": chunk.costs, **chunk.curves}.items()}
                 if looks:
-                    seen = held_out_of(problem, state.p)
+                    seen = held_out_of(problem, state.p, state.memory)
                     held_out = seen["held_out"]
                     new |= {name: Series(chunk.steps[-1:], np.array([value])) for name, value in seen.items()}
             parts.append(new)
@@ -223,10 +223,12 @@ def checked_start(problem: Problem, start: ArrayLike) -> Array:
 # -- costs and divergence ------------------------------------------------------------------------------------------------
 
 
-def costs_of(bound: Any, p: Array) -> Any:
-    """Cost(p): a float, or (M,) for M networks; infinite or NaN without a warning."""
+def costs_of(bound: Any, p: Array, memory: Mapping[str, Array] = NOTHING) -> Any:
+    """Cost(p), with the buffers of a state's memory: a float, or (M,) for M networks; infinite or NaN without a warning."""
     with np.errstate(all="ignore"):
-        return float(bound.value(p)) if p.ndim == 1 else np.array([bound.value(one) for one in p])
+        if p.ndim == 1:
+            return float(bound_at(bound, memory).value(p))
+        return np.array([bound_at(bound, memory, m).value(one) for m, one in enumerate(p)])
 
 
 def finite(problem: Problem, chunk: Chunk) -> bool:
@@ -236,7 +238,9 @@ def finite(problem: Problem, chunk: Chunk) -> bool:
     if not (np.isfinite(largest) and np.isfinite(chunk.costs).all()):
         return False
     layers = len(problem.network.layers)
-    return bool(largest <= 1.0 or layers * np.log10(largest) < 50.0 or np.isfinite(costs_of(problem.bound, p)).all())
+    return bool(
+        largest <= 1.0 or layers * np.log10(largest) < 50.0 or np.isfinite(costs_of(problem.bound, p, chunk.state.memory)).all()
+    )
 
 
 def last_finite(problem: Problem, method: Method, before: State, chunk: Chunk, record: int | None) -> Chunk:
@@ -269,7 +273,7 @@ def divergence(problem: Problem, method: Method, last: State, chunk: Chunk, step
     if last.p.ndim == 2:
         bad = np.flatnonzero(~np.isfinite(chunk.state.p).all(axis=1))
         who = f" of network {bad[0]} (of 0 to {len(last.p) - 1})" if len(bad) else " of one network"
-    weights: list[Vector] = [np.abs(W).max() for W, _ in problem.network.views(last.p)]
+    weights: list[Vector] = [np.abs(W).max(initial=0.0) for W, _ in problem.network.views(last.p)]
     return (
         f"the cost or a parameter{who} is not finite after step {step}{at_rate}: the largest weight was {max(weights):.3g} after "
         f"step {last.step}, whose state, the last finite one, is kept; try a smaller rate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,36 @@ from netbp.engines import TOP, Bound
 from netbp.problem import Problem
 from netbp.types import Array, Indices, Matrix
 
+BUFFERS = "buffers."
+NOTHING: Mapping[str, Array] = {}
 
-def held_out_of(problem: Problem, p: Array) -> dict[str, Any]:
+
+def bound_at(bound: Bound, memory: Mapping[str, Array], m: int | None = None) -> Any:
+    """The bound engine with the buffers that a state's memory keeps, of M networks those of network m; itself without any."""
+    found = {name: array for name, array in memory.items() if name.startswith(BUFFERS)}
+    if not found:
+        return bound
+    told: Any = bound
+    return told.at({name.removeprefix(BUFFERS): array if m is None else array[m] for name, array in found.items()})
+
+
+def held_out_of(problem: Problem, p: Array, memory: Mapping[str, Array] = NOTHING) -> dict[str, Any]:
     """Cost and error shares of the held-out points, in evaluation mode, by one forward pass.
 
-    p: (s,), giving numbers, or (M, s), giving (M,) each. By name: "held_out", the cost (9) without penalty; where the targets are
-    categories also "held_out_top1" and, with more than five of them, "held_out_top5", the share of the points whose category is
-    not at the first, and not among the first five outputs. Infinite or NaN without a warning.
+    p: (s,), giving numbers, or (M, s), giving (M,) each. memory: the state's, whose buffers are used. By name: "held_out", the cost
+    (9) without penalty; where the targets are categories also "held_out_top1" and, with more than five of them, "held_out_top5",
+    the share of the points whose category is not at the first, and not among the first five outputs. Infinite or NaN without a
+    warning.
     """
     assert problem.held_out is not None
     x, y = np.asarray(problem.held_out.x), np.asarray(problem.held_out.y)
     weight = None if problem.held_out.weight is None else np.asarray(problem.held_out.weight)
     numbers = categories(problem.cost, y)
     with np.errstate(all="ignore"):
-        each = [_seen(problem.cost, problem.held_out_bound, one, x, y, weight, numbers) for one in np.atleast_2d(p)]
+        each = [
+            _seen(problem.cost, bound_at(problem.held_out_bound, memory, None if p.ndim == 1 else m), one, x, y, weight, numbers)
+            for m, one in enumerate(np.atleast_2d(p))
+        ]
     return {name: each[0][name] if p.ndim == 1 else np.array([seen[name] for seen in each]) for name in each[0]}
 
 

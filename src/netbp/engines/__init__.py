@@ -150,7 +150,11 @@ class LeastSquares(NamedTuple):
 
 
 class Bound(Protocol):
-    """An engine bound to one objective. Deterministic: the same arguments give the same bits."""
+    """An engine bound to one objective. Deterministic: the same arguments give the same bits.
+
+    Where the network has buffers (a TorchNetwork), all methods but `advance` use the network's own, and the bound engine also has
+    `at(buffers)`: the same with other ones, given as `Memory.buffers` are.
+    """
 
     def value(self, p: Vector) -> float:
         """Cost(p)."""
