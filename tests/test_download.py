@@ -275,7 +275,7 @@ GOOD: list[tuple[str, bytes | tarfile.TarInfo]] = [("d/one.bin", b"12345"), ("d/
 
 def link(kind: bytes, to: str) -> tarfile.TarInfo:
     info = tarfile.TarInfo()
-    info.type, info.linkname = kind, to
+    info.type, info.linkname, info.size = kind, to, 5  # as if it were the file
     return info
 
 
