@@ -18,6 +18,7 @@ from netbp.engines.reference.maps import Choice
 from netbp.engines.reference.passes import forward
 from netbp.kinks import distances_to_kinks, reach
 from netbp.rules import constants_of
+from netbp.saturation import saturation
 
 SMOOTH = [nb.tanh, nb.sigmoid]
 
@@ -410,3 +411,14 @@ def test_of_many_points_a_few_are_checked_and_the_note_says_so(monkeypatch):
     assert check.note == f"On the first {300 // sum(network.sizes)} of 50 points."
     dense = nb.Network.dense(2, 200, 2)
     assert nb.check_gradient(problem_on(dense, N=50), dense.draw(0)).note == ""
+
+
+@pytest.mark.parametrize("kind", ["float64", "uint8"])
+def test_saturation_is_found_behind_an_activation_by_itself(kind):
+    network = nb.Network.chain((1, 4, 4), nb.Conv(2, 3), nb.Flatten(), nb.Dense(2), nb.sigmoid)
+    x, y = np.random.default_rng(0).integers(1, 9, (6, 16)).astype(kind), np.eye(2)[[0, 1] * 3]
+    problem = nb.Problem(network, nb.quadratic, nb.Data(x, y), engine=Reference())
+    p = np.zeros(network.size)
+    assert saturation(problem, p) is None
+    network.views(p)[1][1][:] = 50.0  # both outputs are 1, and one of them is wrong
+    assert "50 % of the outputs are wrong where sigmoid is flat" in str(saturation(problem, p))

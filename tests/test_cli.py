@@ -447,11 +447,23 @@ def test_check_of_a_network_and_its_exit_codes(capsys: pytest.CaptureFixture[str
     assert "untrainable" in capsys.readouterr().out
 
 
-def test_layouts_count_every_parameter_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["describe", "4-3-4-5-2"]) == 0
-    out = capsys.readouterr().out
-    ranges = [(int(a), int(b)) for a, b in re.findall(r"(\d+)-(\d+)(?:  \w+)?$", out, flags=re.MULTILINE)]
-    assert sorted(k for a, b in ranges for k in range(a, b + 1)) == list(range(1, 69))
+@pytest.mark.parametrize(
+    ("what", "size"),
+    [("4-3-4-5-2", 68), ("2-2-3-2", 23), ("stochastic", 23), ("network", 23), ("mnist", 23860), ("cifar", 145578)],
+)
+def test_layouts_count_every_parameter_once(what: str, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", what]) == 0
+    out = capsys.readouterr().out.replace(",", "")
+    ranges = [(int(a), int(b)) for a, b in re.findall(r" (\d+)-(\d+)(?:  \w+)?$", out, flags=re.MULTILINE)]
+    assert sorted(ranges)[0][0] == 1
+    assert [b + 1 for _, b in sorted(ranges)] == [a for a, _ in sorted(ranges)[1:]] + [size + 1]
+    total = next(line.split() for line in out.splitlines() if line.split()[:1] == ["total"])
+    assert int(total[1]) == size
+
+
+def test_an_experiment_without_a_network_is_not_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "points"]) == 2
+    assert "no file points" in capsys.readouterr().err
 
 
 # -- the progress bar --------------------------------------------------------------------------------------------------
