@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netbp.experiments import settings_of
+from netbp.experiments.settings import plain
 from netbp.run import INTERRUPTED, Run
 
 FOLDER = Path("runs")
@@ -48,9 +49,9 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
     before = run.settings
     now = settings_of(experiment)
     ignored = LENGTH if resume else ()
-    different = [
-        name for name, value in now["fields"].items() if name not in ignored and before.get("fields", {}).get(name) != value
-    ]
+    # A field that is newer than the file had its default value then.
+    fields_then = settings_of_defaults(experiment) | before.get("fields", {})
+    different = [name for name, value in now["fields"].items() if name not in ignored and fields_then.get(name) != value]
     if before.get("experiment") != now["experiment"] or different:
         what = f"with another {different[0]}" if before.get("experiment") == now["experiment"] else f"of {before.get('experiment')}"
         remedy = "use the settings it was begun with" if resume else "give another --save, or delete it first"
@@ -58,6 +59,11 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
     if not resume and run.status == INTERRUPTED and run.provenance.get("seconds", 0.0) > LONG:
         raise ValueError(f"{path} holds this run, stopped at step {run.step:,}: say --resume to go on with it, or delete it first")
     return path
+
+
+def settings_of_defaults(experiment: Any) -> dict[str, Any]:
+    """The default of every field that has one, as plain values."""
+    return {f.name: plain(f.default) for f in fields(experiment) if f.default is not MISSING}
 
 
 def again(arguments: Sequence[str] | None = None) -> str:

@@ -14,6 +14,7 @@ from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objec
 from netbp.engines.explanation import Explanation
 from netbp.engines.tensor import advance as training
 from netbp.engines.tensor.layers import blocks, outputs
+from netbp.engines.tensor.processes import device_of, exchange_of
 from netbp.engines.tensor.settings import autocast, block_of, context, precision_of
 from netbp.engines.tensor.step import costs_of, part_of_step
 from netbp.engines.tensor.translation import PAYS, Translated
@@ -42,10 +43,11 @@ class BoundTensor:
 
     def __init__(self, engine: Tensor, objective: Objective) -> None:
         self.engine, self.objective = engine, objective
-        self.device = torch.device(engine.device)
+        self.device = device_of(engine)
         self.dtype = torch.float64 if engine.precision == "float64" else torch.float32
         self.autocast, self.facts = precision_of(engine)
-        self.parts, self.exchange = engine.parts, training.Exchange()
+        self.exchange = exchange_of(engine, self.device)
+        self.parts = self.exchange.size if self.exchange.size > 1 else engine.parts
         self.block = block_of(objective.network, self.dtype, self.device)
         self.x = self.resident(objective.x)
         self.y = torch.as_tensor(np.asarray(objective.y), dtype=self.dtype, device=self.device)
@@ -185,7 +187,8 @@ class BoundTensor:
     @computing
     def forward(self, p: Vector, x: Matrix) -> Matrix:
         """a[L] for inputs x, block by block."""
-        return torch.cat(list(self.outputs_in_blocks(self.vector(p), self.resident(x)))).cpu().numpy()
+        rows = self.x if x is self.objective.x else self.resident(x)  # its own points are on the device already
+        return torch.cat(list(self.outputs_in_blocks(self.vector(p), rows))).cpu().numpy()
 
     @computing
     def residual(self, p: Vector) -> Vector:
