@@ -16,9 +16,9 @@ SOURCE = Path(netbp.__file__).parent
 
 # A module or package and its level. Each may import its own row and the rows above it.
 LEVELS = {
-    **dict.fromkeys(["types", "matlab", "files"], 0),
+    **dict.fromkeys(["types", "matlab", "files", "processes"], 0),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
-    **dict.fromkeys(["layers", "layertable", "network", "convolution"], 2),
+    **dict.fromkeys(["layers", "layertable", "written", "network", "convolution"], 2),
     **dict.fromkeys(["engines"], 3),
     **dict.fromkeys(["problem", "check", "kinks", "data"], 4),
     **dict.fromkeys(["methods"], 5),

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import netbp as nb
+from netbp.experiments.prediction import network_of_run
 from netbp.layers import Elementwise
+from netbp.provenance import network_settings
+from netbp.written import layer_written
 
 EDGE = ((0, 1), (0, 1))
 
@@ -112,6 +115,40 @@ def test_a_layer_is_a_value_whose_repr_makes_it_again(layer):
     assert hash(again) == hash(layer)
     assert pickle.loads(pickle.dumps(layer)) == layer
     assert "input" not in repr(layer)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_a_layer_is_read_from_what_its_repr_writes(layer):
+    assert layer_written(repr(layer)) == layer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Dense(10",
+        "Dense()",
+        "Dense(10, input=(3,))",
+        "Dense(**{'width': 3})",
+        "Strange(3)",
+        "print(1)",
+        "identity_value",
+        "[3]",
+        "relu(3)",
+        "Dense(open('x'))",
+        "__import__('os').getcwd()",
+        "lambda: 3",
+        "Dense.placed",
+    ],
+)
+def test_other_text_is_no_layer_and_never_run(text):
+    with pytest.raises(ValueError, match="is no layer of netbp"):
+        layer_written(text)
+
+
+def test_a_runs_settings_make_its_network_again():
+    for network in (CIFAR, nb.Network.chain(7, nb.tanh, nb.Dense(2)), nb.Network.dense(2, 3, 1, activation=nb.relu)):
+        assert network_of_run({"problem": {"network": network_settings(network)}}) == network
 
 
 def test_lists_and_numpys_numbers_make_the_same_layers():

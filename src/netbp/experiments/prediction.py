@@ -141,9 +141,12 @@ def network_of_run(settings: Mapping[str, Any]) -> Network:
     """The network that a run trained, from its settings. Raises ValueError when its activations are not netbp's own."""
     from netbp import activations
     from netbp.experiments.settings import ActivationName, chosen
+    from netbp.written import layer_written
 
     described = settings["problem"]["network"]
     sigmas = [chosen(activations, ActivationName, name, "activation") for name in described["activations"]]
+    if "layers" in described:
+        return Network.chain(tuple(described["input"]), *map(layer_written, described["layers"]))
     return Network.dense(*described["sizes"], activation=sigmas)
 
 
