@@ -273,3 +273,18 @@ def test_exp_sigmoid_and_tanh_to_the_last_bits():
         at_the_ends = np.empty_like(ends)
         loop(ends, at_the_ends)
         np.testing.assert_array_equal(at_the_ends, limits)
+
+
+def test_a_small_network_does_not_load_scipy():
+    code = (
+        "import sys, netbp as nb\n"
+        "problem = nb.Problem(nb.Network.dense(2, 2, 3, 2), nb.quadratic, nb.data.ten_points())\n"
+        "nb.train(problem, nb.StochasticGradient(), 10, record=1)\n"
+        "before = 'scipy.linalg' in sys.modules\n"
+        "wide = nb.Problem(nb.Network.dense(2, 50, 2), nb.quadratic, nb.data.ten_points())\n"
+        "wide.value(wide.network.draw(0))\n"
+        "print(before, 'scipy.linalg' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)  # which compiles what is not yet on disk
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert out.split() == ["False", "True"]

@@ -96,7 +96,9 @@ class MatlabRandom:
             raise ValueError(f"randi needs an upper limit of at least 1, but got {n}")
         if size is None:
             return floor(n * self.random())
-        return np.floor(n * self.random(size)).astype(np.int64)
+        numbers = self.random(size)
+        numbers *= n
+        return numbers.astype(np.int64)  # which rounds towards 0, as floor does here
 
     def permutation(self, n: int) -> Indices:
         """A random order of 0, ..., n - 1: MATLAB's randperm(n) is not documented, so this sorts n uniform numbers."""

@@ -210,10 +210,11 @@ def _all_right(problem: Problem, p: Matrix, finite: Array) -> float:
         return float("nan")
     labels = y[:, 0].astype(np.int64) if y.shape[1] == 1 else y.argmax(axis=1)
     x = np.asarray(problem.data.x)
-    together = max(1, OUTPUTS // y.size) if hasattr(problem.bound, "outputs") else 1
+    bound: Any = problem.bound
+    together = max(1, OUTPUTS // y.size) if hasattr(bound, "outputs") else 1
     right = 0
     for first in range(0, len(p), together):
         at = slice(first, first + together)
-        a = problem.bound.outputs(p[at], x) if together > 1 else problem.bound.forward(p[first], x)[None]
+        a = bound.outputs(p[at], x) if together > 1 else bound.forward(p[first], x)[None]
         right += int((finite[at] & (categories(np.asarray(problem.cost.predict(a))) == labels).all(axis=1)).sum())
     return right / len(p)

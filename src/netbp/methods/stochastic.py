@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netbp.engines import NO_ERRORS, TOP, Choices, Memory, Update
-from netbp.methods import Chunk, Session, recorded
+from netbp.methods import NO_STEPS, Chunk, Session, recorded
 from netbp.methods.sampling import Batches, Epochs, Everything, Replacement, epoch_means, too_large
 from netbp.methods.schedules import settled, shortest, too_few, values_at
 from netbp.methods.streams import seed_from, state_of
@@ -23,7 +23,7 @@ PerLayer = float | tuple[float | Sequence[float], float | Sequence[float]]
 
 # Points drawn for one call of the engine: few enough to stay in the cache, but for each network of an ensemble enough to make
 # the call of its own stream, some microseconds, cheap per point.
-DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**15, 2**17, 2**11
+DRAWN, DRAWN_PER_ENSEMBLE, DRAWN_PER_NETWORK = 2**16, 2**17, 2**11
 LINE = 8  # indices in a line of the cache
 
 BUFFERS = "buffers."  # how a layer's own arrays are called in a State's memory
@@ -144,15 +144,16 @@ class StochasticSession:
         if to_record:
             left = self.sampling.epoch_left(self.step)
             steps = min(steps, left if self.record is None else self.record - self.step % self.record if self.record else steps)
-        numbers, costs, errors, taken = [], [], [], 0
+        ends, costs, errors, before, taken = [], [], [], self.step, 0
         while taken < steps:
             piece = min(steps - taken, self._piece())
             at, values, shares = self._take(piece)
-            numbers.append(at)
+            ends.append(at)
             costs.append(values)
             errors.append(shares)
             taken += piece
-        return Chunk(self._state(), np.concatenate(numbers), np.concatenate(costs), curves=self._curves(errors))
+        numbers = np.concatenate(ends) if self.record is None else recorded(before, taken, self.record)
+        return Chunk(self._state(), numbers, np.concatenate(costs), curves=self._curves(errors))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -162,7 +163,7 @@ class StochasticSession:
         return max(1, self.drawn // (largest if isinstance(largest, int) else max(1, min(self.N, self.drawn))))
 
     def _take(self, steps: int) -> tuple[Array, Array, Array]:
-        """Take some steps: which of them were recorded, the costs, and where errors are counted their shares, (n, ..., 2)."""
+        """Take some steps: which of them ended an epoch, the costs, and where errors are counted their shares, (n, ..., 2)."""
         t, means = self.step, self.record is None
         if self.random and self.seed is None:
             self.seed = seed_from(self.rng)
@@ -174,7 +175,7 @@ class StochasticSession:
             out = self.bound.advance(self.p, self.memory, t, choices, self.update, self.record or 0, means)
         self.p, self.memory, self.step = out.p, out.memory, t + steps
         if not means:
-            return recorded(t, steps, self.record or 0), out.costs, NO_ERRORS
+            return NO_STEPS, out.costs, NO_ERRORS
         values, self.carry = epoch_means(out.batch_costs, batches, self.carry, self.N)
         shares = NO_ERRORS
         if len(out.batch_errors):

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
-from netbp.engines.compiled import derivatives, least_squares, small, wide, wide_advance
+from netbp.engines.compiled import blas, derivatives, least_squares, small, wide, wide_advance
 from netbp.engines.compiled.codes import activation_codes, cost_code
 from netbp.engines.compiled.least_squares import FittedMany
 from netbp.engines.compiled.plan import Prepared, plain, prepare
@@ -19,6 +19,7 @@ class BoundCompiled:
     """See `netbp.engines.Bound` for what each method promises."""
 
     def __init__(self, objective: Objective) -> None:
+        blas.put_off()
         self.objective = objective
         self.sizes = objective.network.sizes
         self.codes, self.own = activation_codes(objective.network)
@@ -34,7 +35,10 @@ class BoundCompiled:
     @cached_property
     def prepared(self) -> Prepared:
         """The objective as the kernels of any size take it."""
-        return prepare(self.objective)
+        prepared = prepare(self.objective)
+        if blas.needed(prepared, self.objective.network.size):
+            blas.load()
+        return prepared
 
     def value(self, p: Vector) -> float:
         """Cost(p)."""

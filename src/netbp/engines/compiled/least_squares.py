@@ -249,7 +249,7 @@ def run(
     room: Any
     if lockstep_fit.accepts(size, q.y.size):
         kernel = lockstep_fit.lockstep_kernel()
-        room = lockstep_fit.room_for(size, *q.y.shape, neurons=sum(bound.sizes[1:]), norms=settings.norms)
+        room = lockstep_fit.room_for(size, len(q.x), q.y.shape[1], sum(bound.sizes[1:]), settings.norms)
     else:
         kernel, room = many_kernel(), min(len(q.x), max(8, min(512, JACOBIAN_ENTRIES // (size * q.y.shape[1]))))
     counts, numbers = np.empty((M, 3), np.int64), np.empty((M, 4))

@@ -14,7 +14,9 @@ from netbp.engines.compiled.machine import fma, lane, like, stack, whole
 from netbp.engines.compiled.passes import (
     add_gradient,
     cost_of_all,
+    cost_of_one,
     cost_of_point,
+    enter_block,
     error,
     forward,
     move_all,
@@ -77,6 +79,7 @@ def kernel(
         names = rebuilt(names)
     at = shape(sizes, codes, cost)
     S, A, OUT, G = at.b[-1], at.a[-1] + sizes[-1], sizes[-1], 1 if one else at.b[-1]
+    together = one and B == 1
     FINGERPRINT = fingerprint()
 
     def advance(
@@ -112,7 +115,7 @@ def kernel(
             enter(S, B, group, here, p_of, p_numbers)
             enter(S, B, group, here, u_of, u_numbers)
             enter(S, B, group, here, v_of, v_numbers)
-            until, row = record - t % record if record > 0 else 0, 0
+            until, row, waiting = record - t % record if record > 0 else 0, 0, False
             for k in range(len(rates)):
                 eta, now = rates[k], float(t + k + 1)
                 first, last = batch_at(offsets, k, one, len(xs) if full else 0)
@@ -129,11 +132,23 @@ def kernel(
                             targets[j * B + m] = ys[i, j]
                         if not plain:
                             shares[m] = cs[i]
+                    # A cost that waits is computed between the layers of a step: one keeps the machine busy while the other waits.
                     forward(whole(0), at, p, a, z)
+                    if together and waiting:
+                        enter_block(at, 0, blocks, block_a, block_y)
+                        forward(whole(0), at, room, block_a, block_z)
                     forward(whole(1), at, p, a, z)
+                    if together and waiting:
+                        forward(whole(1), at, room, block_a, block_z)
                     forward(whole(2), at, p, a, z)
+                    if together and waiting:
+                        forward(whole(2), at, room, block_a, block_z)
                     forward(whole(3), at, p, a, z)
                     error(at, a, z, y, delta)
+                    if together and waiting:
+                        forward(whole(3), at, room, block_a, block_z)
+                        costs[row - 1, group] = cost_of_one(at, penalty, room, blocks, block_a, block_y)
+                        waiting = False
                     if len(batch_costs) > 0:
                         cost_of_batch = fma(share[0], cost_of_point(at, a, y), cost_of_batch)
                     if one:
@@ -156,10 +171,12 @@ def kernel(
                     move_all(at, rule, plain, float(last - first), eta, now, c, extras, p, u, v, g)
                 until -= 1
                 if until == 0:
+                    waiting = together and len(blocks[0]) == 1 and k + 1 < len(rates)
                     for m in range(here):
                         for w in range(S):
                             room[w] = p_numbers[w * B + m]
-                        costs[row, group + m] = cost_of_all(at, penalty, room, blocks, block_a, block_z, block_y)
+                        if not waiting:
+                            costs[row, group + m] = cost_of_all(at, penalty, room, blocks, block_a, block_z, block_y)
                     until, row = record, row + 1
             leave(S, B, group, here, p_of, p_numbers)
             leave(S, B, group, here, u_of, u_numbers)

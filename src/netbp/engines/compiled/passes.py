@@ -180,26 +180,46 @@ def squared_weights(at: Shape, p: Any) -> Any:
 
 
 @inline
+def enter_block(at: Shape, block: int, blocks: Any, a: Any, targets: Any) -> None:
+    """A block's inputs and targets, a pack of points at a time."""
+    x, y, _ = blocks
+    lanes = width(a[0])
+    for j in range(at.sizes[0]):
+        a[j] = load(x[block], j * lanes, a[0])
+    for j in range(at.sizes[-1]):
+        targets[j] = load(y[block], j * lanes, a[0])
+
+
+@inline
+def summed(at: Shape, penalty: float, p: Any, sums: Any) -> float:
+    """The sum over the lanes, with the penalty's part of the Cost."""
+    total = 0.0
+    for m in range(width(sums)):
+        total += lane(sums, m)
+    return fma(penalty, squared_weights(at, p), total) if penalty != 0.0 else total
+
+
+@inline
+def cost_of_one(at: Shape, penalty: float, p: Any, blocks: Any, a: Any, targets: Any) -> float:
+    """Cost(p) of data that fill one block, whose forward pass is done."""
+    sums = fma(load(blocks[2][0], 0, a[0]), cost_of_point(at, a, targets), like(a[0], 0.0))
+    return summed(at, penalty, p, sums)
+
+
+@inline
 def cost_of_all(at: Shape, penalty: float, p: Any, blocks: Any, a: Any, z: Any, targets: Any) -> float:
     """Cost(p), (9), of all data, a pack of points at a time.
 
     blocks: x (blocks, n_1 lanes), y (blocks, n_L lanes) and shares (blocks, lanes), c_i/N, and 0 for points that only
     fill up the last block. a, z, targets: room for a block.
     """
-    x, y, shares = blocks
-    lanes = width(a[0])
+    shares = blocks[2]
     sums = like(a[0], 0.0)
-    for block in range(len(x)):
-        for j in range(at.sizes[0]):
-            a[j] = load(x[block], j * lanes, a[0])
-        for j in range(at.sizes[-1]):
-            targets[j] = load(y[block], j * lanes, a[0])
+    for block in range(len(shares)):
+        enter_block(at, block, blocks, a, targets)
         forward_all(at, p, a, z)
         sums = fma(load(shares[block], 0, a[0]), cost_of_point(at, a, targets), sums)
-    total = 0.0
-    for m in range(lanes):
-        total += lane(sums, m)
-    return fma(penalty, squared_weights(at, p), total) if penalty != 0.0 else total
+    return summed(at, penalty, p, sums)
 
 
 def rebuilt(names: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +234,7 @@ def rebuilt(names: dict[str, Any]) -> dict[str, Any]:
         add_gradient,
         step,
         move_all,
+        cost_of_one,
         cost_of_all,
     )
     for function in functions:
