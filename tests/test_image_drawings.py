@@ -11,27 +11,15 @@ import numpy as np
 import pytest
 
 import netbp as nb
+from made_up import CLASSES, EXPERIMENT, made_up_images, made_up_run
 from netbp.cli import main
 from netbp.data.images import Images, labels, pictures
-from netbp.data.preprocess import Preprocessing
-from netbp.data.steps import Fitted, Scale
 from netbp.engines.reference import Reference
-from netbp.experiments import FIGURES, CifarExperiment, settings_of
+from netbp.experiments import FIGURES, CifarExperiment
 from netbp.experiments.image_drawings import FeatureMaps, confusion_of, draw_run, mistakes_of, stages
 from netbp.experiments.layer_drawings import ArchitectureDrawing, ConvolutionDrawing, DropoutDrawing
-from netbp.run import Run, Series
+from netbp.run import Run
 from netbp.types import State
-
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
-def made_up_images() -> Images:
-    rng = np.random.default_rng(0)
-
-    def some(N):
-        return nb.Data(rng.integers(0, 256, (N, 3072), dtype=np.uint8), np.eye(10)[rng.integers(0, 10, N)])
-
-    return Images("made-up images", some(60), some(40), (3, 32, 32), CLASSES)
 
 
 @pytest.fixture(autouse=True)
@@ -40,27 +28,6 @@ def images(monkeypatch, tmp_path) -> Images:
     made = made_up_images()
     monkeypatch.setattr(CifarExperiment, "_all", lambda self: made)
     return made
-
-
-EXPERIMENT = CifarExperiment(preprocessing="scale", epochs=3, batch=20, compile=False)
-
-
-def made_up_run(experiment=EXPERIMENT, seed=1) -> Run:
-    network = experiment.network()
-    steps = np.array([3, 6, 9])
-    names = ("cost", "held_out", "top1", "held_out_top1", "top5", "held_out_top5")
-    series = {name: Series(steps, np.array([0.9, 0.6, 0.5])) for name in names}
-    preprocessing = Preprocessing((Fitted(Scale(), {}),))
-    settings = settings_of(experiment) | {
-        "preprocessing": preprocessing.settings,
-        "classes": list(CLASSES),
-        "shape": [3, 32, 32],
-        "problem": {"points": 60, "cost": "softmax_log_loss"},
-        "method": {"batch": 20},
-    }
-    p = network.draw(np.random.default_rng(seed), nb.he)
-    provenance = {"engine": "tensor", "seconds": 1.0}
-    return Run(State(p, 9, {}, None), 2.3, 2.0, series=series, settings=settings, provenance=provenance)
 
 
 @pytest.fixture

@@ -76,14 +76,23 @@ def _own_data(app: App, filled: bool) -> None:
     app.command(predict, group=OWN)
 
 
-def paper(*, out: Annotated[Path, Parameter(help="the folder to write")] = Path("paper")) -> int:
+def paper(
+    *,
+    out: Annotated[Path, Parameter(help="the folder to write")] = Path("paper"),
+    section: Annotated[
+        int | None,
+        Parameter(help="7 adds section 7, from two runs on CIFAR-10; what is not in runs/ is trained", metavar="7"),
+    ] = None,
+    cifar: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar`, for section 7")] = None,
+    cifar_dropout: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar --dropout`, for section 7")] = None,
+) -> int:
     """Compute sections 2 to 6 of the paper: every figure, every printed number beside ours, in one page.
 
     Example: `netbp paper --out paper`, then open `paper/report.html`.
     """
-    from netbp.cli.experiments import write_paper
+    from netbp.cli.paper import write_paper
 
-    return write_paper(out)
+    return write_paper(out, section, cifar, cifar_dropout)
 
 
 def check(

@@ -1,9 +1,9 @@
-"""`netbp run` and `netbp paper`."""
+"""`netbp run`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,12 @@ def run_command(name: str, cls: type) -> Callable[..., Any]:
 
     def draw(out: Path = Path(f"{name}.png"), **settings: Any) -> int:
         check_picture(out)
-        cls(**settings).draw(None).savefig(out)
+        experiment = cls(**settings)
+        with Bar(name) as progress:
+            result = experiment.run(progress=progress)
+        if result is not None:  # an analysis has numbers; a drawing has none
+            print(result)
+        experiment.draw(result).savefig(out)
         print(f"wrote {out}")
         return 0
 
@@ -93,18 +98,8 @@ def tell(run: Run, name: str, path: Path | None) -> int:
     return 0
 
 
-def check_picture(out: Path) -> None:
+def check_picture(out: Path, kinds: Sequence[str] = FORMATS) -> None:
     """Refuse, before any work, a picture that could not be written."""
-    if out.suffix.lower() not in FORMATS:
-        raise ValueError(f"--out {out} does not say which kind of picture: let its name end in {', '.join(FORMATS)}")
+    if out.suffix.lower() not in kinds:
+        raise ValueError(f"--out {out} does not say which kind of picture: let its name end in {', '.join(kinds)}")
     check_writable(out)
-
-
-def write_paper(out: Path) -> int:
-    """Compute the paper and write its page; 1 when a number fails."""
-    from netbp.report import write_report
-
-    with Bar("paper", "parts") as progress:
-        report = write_report(out, progress=progress)
-    print(report)
-    return 0 if report.agrees else FAILED

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from netbp.cli.experiments import FORMATS, run_experiment, saving, tell
+from netbp.cli.experiments import FORMATS, check_picture, run_experiment, saving, tell
 from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import default_place
 from netbp.cli.progress import Bar
 from netbp.experiments import from_settings, settings_of
-from netbp.files import check_writable, write_atomically
+from netbp.files import write_atomically
 from netbp.run import INTERRUPTED, Run
 
 TABLES = (".txt", ".csv", ".tex")
@@ -99,7 +99,7 @@ def announced(what: str, experiment: Any, path: Path) -> str:
     return (
         f"{what} needs a trained network, and {path} holds none: it is trained now, {experiment.epochs} epochs. "
         "All 45 on all images take some 25 minutes on two cores; how long it takes here is said after the first steps. "
-        "A run that is saved elsewhere is drawn at once with --run FILE"
+        "A run that is saved elsewhere can be named instead: see --help"
     )
 
 
@@ -127,13 +127,6 @@ def made_by(run: Run, path: Path, number: int | str, figure: Any) -> Any:
 def named(number: int | str) -> str:
     """The figure in a sentence."""
     return f"figure {number}" if isinstance(number, int) else f"the picture {number}"
-
-
-def check_picture(out: Path, kinds: tuple[str, ...] = FORMATS) -> None:
-    """Refuse, before any work, a picture that could not be written."""
-    if out.suffix.lower() not in kinds:
-        raise ValueError(f"--out {out} does not say which kind of picture: let its name end in {', '.join(kinds)}")
-    check_writable(out)
 
 
 def write(experiment: Any, run: Any, out: Path) -> None:

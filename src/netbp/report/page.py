@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netbp.report.results import Results
+from netbp.report.section7 import diagonals, rows
 
 SECTIONS = {
     2: "Example of an artificial neural network",
@@ -20,7 +21,9 @@ SECTIONS = {
     5: "Back propagation",
     6: "Full MATLAB example",
 }
-IN_SECTION = {2: (1, 2, 3, 4, 5), 3: (6,), 4: (), 5: (), 6: (7, 8, 9)}
+IN_SECTION = {2: (1, 2, 3, 4, 5), 3: (6,), 4: (), 5: (), 6: (7, 8, 9), 7: (10, 11, 12, 13, 14, 15)}
+SECTION_7 = "Image classification example"
+MORE = ("filters", "maps", "convolution", "dropout")
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?!\w)")
 WEIGHT = re.compile(r"\b(w)_(\d+)\^\[(\d+)\]")
 LAYER = re.compile(r"\b([Wbδ])\[(\d+)\]")
@@ -48,10 +51,17 @@ def rendered(folder: Path) -> str:
         "setting": setting,
     }
     numbers = results.json("numbers")
+    drawn, seven = results.json("figures"), None
+    if (folder / "data" / "section-7.json").is_file():
+        seven, drawn = results.json("section-7"), drawn | results.json("figures-7")
     return environment.get_template("report.html.j2").render(
-        sections=SECTIONS,
+        sections=SECTIONS if seven is None else SECTIONS | {7: SECTION_7},
+        seven=seven,
+        classes=[] if seven is None else rows(seven),
+        changes=None if seven is None else diagonals(seven),
+        pictures={} if seven is None else {name: embedded(folder, name) for name in MORE},
         in_section=IN_SECTION,
-        figures={int(n): entry | {"picture": embedded(folder, f"figure-{n}")} for n, entry in results.json("figures").items()},
+        figures={int(n): entry | {"picture": embedded(folder, f"figure-{n}")} for n, entry in drawn.items()},
         printed=[n for n in numbers if n["kind"] != "reference"],
         reference=[n for n in numbers if n["kind"] == "reference"],
         passed=sum(n["passed"] for n in numbers),
