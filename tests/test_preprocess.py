@@ -239,6 +239,11 @@ def test_other_images_steps_or_ways_are_other_entries(images: nb.data.Images) ->
     x[3, 3] ^= 1
     others = [
         (nb.data.Images("other", nb.Data(x, y), images.test, images.shape, images.classes), PAPER, "training"),
+        (
+            nb.data.Images("tested", images.train, nb.Data(np.asarray(images.test.x)[:, ::-1]), images.shape, images.classes),
+            PAPER,
+            "training",
+        ),
         (nb.data.Images("moved", images.test, images.train, images.shape, images.classes), PAPER, "training"),
         (images, PAPER, "training"),
         (images, PAPER, "all"),
