@@ -60,7 +60,7 @@ def rate_range_test(
     steps: int = 2000,
     start: ArrayLike | None = None,
     rng: Any = 0,
-    smoothing: float = 0.98,
+    smoothing: float = 0.95,
 ) -> RateRange:
     """Raise the rate from `lowest` to `highest`, by the same factor each step, and watch the cost (Smith, WACV 2017).
 

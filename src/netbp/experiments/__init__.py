@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from netbp.experiments.analysis_convergence import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
+from netbp.experiments.analysis_curvature import CurvatureExperiment
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
 from netbp.experiments.image_drawings import FeatureMaps
@@ -32,6 +34,10 @@ EXPERIMENTS: dict[str, Any] = {
         ArchitectureDrawing,
         ConvolutionDrawing,
         DropoutDrawing,
+        ConvergenceExperiment,
+        ComparisonExperiment,
+        RatesExperiment,
+        CurvatureExperiment,
     )
 }
 """Experiments by name."""
@@ -99,13 +105,17 @@ __all__ = [
     "ActivationDrawing",
     "ArchitectureDrawing",
     "CifarExperiment",
+    "ComparisonExperiment",
+    "ConvergenceExperiment",
     "ConvolutionDrawing",
+    "CurvatureExperiment",
     "DropoutDrawing",
     "FeatureMaps",
     "LeastSquaresExperiment",
     "MnistExperiment",
     "NetworkDrawing",
     "PointsDrawing",
+    "RatesExperiment",
     "StochasticExperiment",
     "from_settings",
     "settings_of",
