@@ -406,9 +406,10 @@ def test_divergence_is_a_result_and_no_warning(rate, sigma):
 def test_of_many_points_a_few_are_checked_and_the_note_says_so(monkeypatch):
     monkeypatch.setattr("netbp.check.NEURONS", 300)
     network = CHAINS["conv"]
-    check = nb.check_gradient(problem_on(network, N=50, penalty=0.1), start(network))
-    assert check.passed
-    assert check.note == f"On the first {300 // sum(network.sizes)} of 50 points."
+    for penalty in (0.0, 0.1):  # without and with point weights
+        check = nb.check_gradient(problem_on(network, N=50, penalty=penalty), start(network))
+        assert check.passed
+        assert check.note == f"On the first {300 // sum(network.sizes)} of 50 points."
     dense = nb.Network.dense(2, 200, 2)
     assert nb.check_gradient(problem_on(dense, N=50), dense.draw(0)).note == ""
 

@@ -118,11 +118,10 @@ def _few(problem: Problem) -> tuple[Problem, str]:
     n = max(1, NEURONS // sum(problem.network.sizes))
     if problem.network.is_dense or n >= problem.N:
         return problem, ""
-    x, y, weight = (None if part is None else np.asarray(part)[:n] for part in problem.data)
-    assert x is not None
-    if weight is not None and not weight.any():
-        weight = None
-    return replace(problem, data=Data(x, y, weight), held_out=None), f"On the first {n:,} of {problem.N:,} points."
+    count = np.ones(problem.N) if problem.data.weight is None else np.asarray(problem.data.weight)
+    first = np.flatnonzero(count)[:n]
+    few = Data(np.asarray(problem.data.x)[first], np.asarray(problem.data.y)[first], count[first])
+    return replace(problem, data=few, held_out=None), f"On the first {len(first):,} of {problem.N:,} points."
 
 
 # -- one entry of the table ----------------------------------------------------------------------------------------

@@ -51,8 +51,7 @@ class Layer:
         if not isinstance(given, Activation):
             raise ValueError(f"{self!r} has the activation {given!r}: it must be an Activation, such as nb.relu")
         layer = replace(self, input=input)
-        if not layer.output:  # computed here, once, so that a layer that does not fit is found at once
-            raise ValueError(f"{self!r} gives nothing for the input {shown(input)}")
+        assert layer.output  # computed here, once, so that a layer that does not fit is found at once
         return layer
 
     @cached_property

@@ -90,7 +90,8 @@ def along(network: Network, v: Vector, at: Forward, D: list[Matrix]) -> tuple[li
     da, dz, dA = [np.zeros_like(at.a[0])], [], []
     for (layer, dW, db, _), Al, Dl, al in zip(layers_of(network, v), at.A, D, at.a, strict=False):
         dA.append(Zero(layer.inputs, layer.outputs) if dW is None else weighted_map(layer, dW))
-        dz.append(Al.apply(da[-1]) if dW is None else Al.apply(da[-1]) + dA[-1].apply(al) + bias_of(layer, db))
+        moved = Al.apply(da[-1]) + dA[-1].apply(al)
+        dz.append(moved if db is None else moved + bias_of(layer, db))
         da.append(Dl * dz[-1])
     return da, dz, dA
 
