@@ -14,7 +14,8 @@ import netbp as nb
 from conftest import EPS
 from netbp.convolution import places
 from netbp.engines.reference import Reference
-from netbp.engines.reference.maps import Average, Choice, Filters, largest, map_of
+from netbp.engines.reference.maps import Average, Choice, Filters, map_of
+from netbp.engines.reference.windows import largest
 from netbp.layers import geometry
 
 # (input, filters, window, stride, pad): signals and images, all sizes of padding, also on one side only.

@@ -21,8 +21,8 @@ def distances_to_kinks(network: Network, p: Vector, d: Vector, x: Matrix) -> Vec
     A kink is where a weighted input z meets one of its activation's, and where another entry of a window that max pooling sees
     grows as large as the largest.
     """
-    from netbp.engines.reference.maps import seen
     from netbp.engines.reference.passes import along, forward, slopes
+    from netbp.engines.reference.windows import seen
 
     at = forward(network, p, x)
     da, dz, _ = along(network, d, at, slopes(network, at.a, at.z))
