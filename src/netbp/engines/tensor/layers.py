@@ -31,7 +31,7 @@ def activation_refusal(sigma: Activation) -> str | None:
     if sigma in ACTIVATIONS:
         return None
     try:
-        z = torch.linspace(-1.0, 1.0, 3, dtype=torch.float64)
+        z = torch.linspace(-1.0, 1.0, 3, dtype=torch.float64, requires_grad=True)  # which NumPy refuses
         same = isinstance(sigma.value(z), torch.Tensor)
     except (TypeError, RuntimeError, AttributeError, ValueError):
         same = False

@@ -22,12 +22,12 @@ def costs_of(cost: Cost) -> Callable[[Any, Any], Any]:
 
 
 def wrong(a: Any, y: Any) -> tuple[Any, Any]:
-    """How many points have their category not at the first, and not among the first five outputs; the first of equals wins."""
+    """How many points have their category not at the first, and not among the first five outputs, as `netbp.costs.missed`."""
     category = y.argmax(dim=-1, keepdim=True)
-    mine = a.gather(-1, category)
-    place = torch.arange(a.shape[-1], device=a.device)
-    ahead = ((a > mine) | ((a == mine) & (place < category)) | torch.isnan(a)).sum(dim=-1)
-    return (ahead > 0).sum(), (ahead > 4).sum()
+    own = a.gather(-1, category)
+    earlier = torch.arange(a.shape[-1], device=a.device) < category
+    before = (~torch.where(earlier, a < own, a <= own)).sum(dim=-1)
+    return (before >= 1).sum(), (before >= 5).sum()
 
 
 def part_of_step(objective: Objective, dtype: Any, autocast: Callable[[], AbstractContextManager[Any]], channels_last: bool) -> Any:
