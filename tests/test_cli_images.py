@@ -114,6 +114,8 @@ def test_it_says_what_it_does_and_logs_every_epoch(trained: Path) -> None:
     assert len(re.findall(r"^ +[12]/2 +\d\.\d{4}", err, flags=re.MULTILINE)) == 2
     right = 100 * (1 - run.series["held_out_top1"].values[-1])
     assert f"validation: {right:.2f} % of 30 images right" in out
+    assert run.best is not None
+    assert f"after epoch {run.best.step // 3}; the run keeps that state" in out
     log = rows(trained.with_suffix(".jsonl"))
     assert [(entry["epoch"], entry["step"]) for entry in log] == [(1, 3), (2, 6)]
     for name, curve in run.series.items():
@@ -361,6 +363,15 @@ def test_a_log_goes_on_where_the_run_does(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     Journal(path, 7)
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize(("save", "told"), [("run.jsonl", "end in .npz"), ("none/run.npz", "folder does not exist")])
+def test_a_place_that_cannot_be_is_refused_before_any_work(
+    save: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(CifarExperiment, "prepare", lambda self: pytest.fail("images were read"))
+    assert main(["run", "cifar", "--save", save]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_times_are_told_as_people_do() -> None:

@@ -54,7 +54,7 @@ def saving() -> list[Any]:
 def run_experiment(experiment: Any, save: Path | None, resume: bool, stem: str = "", explain: Any = None) -> int:
     """Run an experiment, saved as it goes, and say how it ended; `explain` prints more about a run that ended well."""
     path = place(experiment, save, resume, stem)
-    if hasattr(experiment, "per_epoch"):
+    if hasattr(type(experiment), "per_epoch"):  # asked of an instance, it would read the images
         return _run_by_epochs(experiment, path, resume)
     with Bar(experiment.name) as progress:
         run = experiment.run(progress=progress, save=path, resume=path if resume else None)
@@ -68,10 +68,12 @@ def _run_by_epochs(experiment: Any, path: Path, resume: bool) -> int:
     """Run an experiment that trains by epochs: it says what it does before, in a line for each epoch, and in the end."""
     from netbp.cli.training import Epochs, Journal
 
+    log = path.with_suffix(".jsonl")
+    if log == path:
+        raise ValueError(f"{path} is how the run's log is called: let the name of the run's file end in .npz")
+    check_writable(path)
     print("reading and preparing the images", file=sys.stderr, flush=True)
     print(experiment.introduction(), flush=True)
-    log = path.with_suffix(".jsonl")
-    check_writable(path)
     journal = Journal(log, Run.load(path).step if resume else 0)
     print(f"saved in {path} as it goes, its log in {log}; when it was stopped, it goes on with\n  {again()}", flush=True)
     with Epochs(experiment.name, experiment.epochs, experiment.per_epoch, experiment.problem().N, journal) as progress:

@@ -159,6 +159,8 @@ class ImageExperiment:
         if "held_out_top1" in run.series and len(run.series["held_out_top1"].values):
             errors = [run.series[name].values[-1] for name in ("held_out_top1", "held_out_top5") if name in run.series]
             lines.append(_line("validation", len(np.asarray(self.prepared.held_out.x)), errors))
+            epoch, lowest = run.series["held_out"].values.argmin() + 1, run.series["held_out"].values.min()
+            lines.append(f"lowest validation cost: {lowest:.4f}, after epoch {epoch}; the run keeps that state beside its last")
         if self.prepared.test is not None:
             x, y = np.asarray(self.prepared.test.x), np.asarray(self.prepared.test.y)
             outputs = outputs_of(self.made, self.prepared.preprocessing, run.p, x)
