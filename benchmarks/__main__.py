@@ -10,9 +10,10 @@ from benchmarks import tables
 
 def main() -> None:
     names = sys.argv[1:] or list(tables.ORDER)
-    unknown = [name for name in names if name not in tables.ORDER]
+    known = [*tables.ORDER, *tables.BY_HAND.values()]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise SystemExit(f"there is no benchmark {', '.join(unknown)}: choose from {', '.join(tables.ORDER)}")
+        raise SystemExit(f"there is no benchmark {', '.join(unknown)}: choose from {', '.join(known)}")
     failed = [name for name in names if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode]
     tables.main()
     if failed:
