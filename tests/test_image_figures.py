@@ -322,6 +322,9 @@ def test_the_dropout_figure_shows_that_means_agree_before_and_not_after_the_nonl
         assert "mean" in written(before)[0]
     assert "the means agree" in panels[0, 0].get_title()
     assert "they do not" in panels[0, 1].get_title()
+    panels = axes(2, 2)
+    draw_dropout(panels, np.ones(9), np.linspace(0.0, 1.0, 9), 0.0, 0.35, nb.identity)
+    assert "they agree, too" in panels[0, 1].get_title()
 
 
 def test_the_pictures_give_the_same_bytes_each_time():

@@ -175,6 +175,6 @@ def test_powers_and_indices_are_typeset(text, html):
 
 
 def test_formats():
-    assert (seconds(0.012), seconds(1.234)) == ("12 ms", "1.23 s")
+    assert (seconds(0.012), seconds(1.234), seconds(1620.0)) == ("12 ms", "1.23 s", "27.0 min")
     assert (setting(1_000_000), setting(""), setting(0.05), setting(None)) == ("1,000,000", "–", "0.05", "–")
     assert (short(1.76936), short(-0.5), short(7.3035e-4)) == ("1.77", "−0.5", "7.30\u00a0×\u00a010<sup>−4</sup>")

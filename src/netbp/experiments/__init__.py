@@ -72,7 +72,7 @@ TITLES: dict[int, str] = {
     8: "Stochastic gradient on the ten points: category A is shaded",
     9: "Stochastic gradient with the eleventh point",
     10: "The convolutional network for CIFAR-10",
-    11: "Objective, top-1 and top-5 error during 45 epochs on CIFAR-10",
+    11: "Objective, top-1 and top-5 error by epoch on CIFAR-10",
     12: "The same with dropout",
     13: "Confusion matrix of the network of figure 11",
     14: "Confusion matrix of the network of figure 12, with dropout",

@@ -110,7 +110,7 @@ class DropoutDrawing(Drawing):
     rate: float = field(default=0.35, metadata={"help": "the probability p that a neuron is deleted"})
     neurons: int = field(default=64, metadata={"help": "how many neurons the weighted input sums over"})
     activation: ActivationName = field(default="relu", metadata={"help": "the nonlinearity after the weighted input"})
-    seed: int = field(default=0, metadata={"help": "where the random numbers start"})
+    seed: int = field(default=9, metadata={"help": "where the random numbers start"})
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < 1.0:

@@ -113,7 +113,9 @@ def share(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """0.26 s, or 12 ms."""
+    """0.26 s, 12 ms, or 27.0 min."""
+    if value >= 120.0:
+        return f"{value / 60.0:.1f} min"
     return f"{value:.2f} s" if value >= 0.1 else f"{1000.0 * value:.0f} ms"
 
 
