@@ -92,7 +92,8 @@ def architecture(network: Network) -> list[Number]:
         W = layer.weight_shape
         weights = (*W[2:], W[1], W[0]) if isinstance(layer, Conv) else W
         ours = [" × ".join(str(n) for n in values) for values in (sizes, weights)]
-        out.append(same(7, f"block {block}: output; weights", f"{paper_out}; {paper_W}", f"{ours[0]}; {ours[1]}"))
+        out.append(same(7, f"block {block}: output", paper_out, ours[0]))
+        out.append(same(7, f"block {block}: weights", paper_W, ours[1]))
     kinds = [layer.kind for layer in network.layers if isinstance(layer, Pool)]
     out.append(same(7, "pooling in blocks 1 to 3", "max, average, average", ", ".join(kinds)))
     out.append(same(7, "fully connected layers", 1, sum(isinstance(layer, Dense) for layer in network.layers)))
