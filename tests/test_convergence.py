@@ -16,7 +16,11 @@ from netbp.analysis.profiles import performance_profile
 from netbp.analysis.rates import rate_range_test, stability_limits
 from netbp.analysis.ratios import ratios
 from netbp.analysis.regression import correlation, line
+from netbp.cli import main
 from netbp.engines.reference import Reference
+from netbp.experiments import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
+from netbp.figures import encoded, house_style, new_figure
+from netbp.figures.analysis_convergence import decades, draw_convergence
 
 T = np.arange(1.0, 20_001.0)
 
@@ -251,7 +255,8 @@ def test_work_is_counted_as_the_methods_use_it(engine):
     assert found == [10 * chunk.facts["evaluations"], 0, 0, 20 * 6]
     chunk, found = spent(nb.LBFGS(iterations=5), 10)
     assert found[2:] == [0, 0]
-    assert found[0] == found[1] >= 60
+    assert found[0] + found[1] >= 60  # a gradient for each iteration and the start, with its value or beside it
+    assert found[1] >= 60
     assert spent(nb.TrustRegion(), 5)[1][2] > 0
     assert spent(nb.NelderMead(), 5)[1][1:] == [0, 0, 0]
     for name in ("value", "gradient", "residual", "jacobian"):
@@ -369,6 +374,57 @@ def test_the_range_test_takes_any_rule_and_batch(paper):
     found = rate_range_test(paper, nb.StochasticGradient(rule=nb.adam, batch=2), 1e-5, 1.0, steps=2000, rng=1)
     assert 1e-5 < found.suggested < 1.0
     assert np.isfinite(found.costs).all()
+
+
+# -- figures and commands ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        ConvergenceExperiment(steps=30_000),
+        ComparisonExperiment(starts=2, budget=50.0),
+        ComparisonExperiment("spirals", starts=1, budget=2.0, by="seconds"),
+        RatesExperiment(steps=1000, test_steps=200),
+        RatesExperiment("stochastic", steps=1000, test_steps=200),
+    ],
+    ids=["convergence", "compare", "spirals", "rates", "stochastic"],
+)
+def test_an_experiment_has_numbers_first_and_a_figure_second(experiment):
+    result = experiment.run()
+    assert len(str(result).splitlines()) > 3
+    assert encoded(experiment.draw(result), "png").startswith(b"\x89PNG")
+
+
+def test_figures_show_the_numbers(listing):
+    with house_style():
+        _, axes = new_figure(1, 3)
+        draw_convergence(axes, convergence(listing))
+    words = [text.get_text() for ax in axes for text in ax.get_legend().get_texts()]
+    assert "fit, $(t - 134{,}187)^{-1.15}$" in words
+    fitted = next(line for line in axes[1].get_lines() if "fit" in str(line.get_label()))
+    np.testing.assert_allclose(fitted.get_ydata()[-1], listing.costs[-1], rtol=5e-3)
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [(1, 1e6, 7), (1e-10, 1e5, 6), (2.0, 30.0, 4), (0.012, 0.08, 2)])
+def test_decades_are_few_and_plain(low, high, labels):
+    with house_style():
+        _, ax = new_figure()
+        ax.loglog([low, high], [low, high])
+        decades(ax.yaxis, low, high)
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    assert 2 <= len(ticks) <= 7
+    assert all("$" not in label.get_text() for label in ax.get_yticklabels())
+    assert len(ticks) == labels
+
+
+def test_a_command_prints_the_numbers_and_writes_the_picture(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "convergence", "--steps", "3e4", "--out", "decay.png"]) == 0
+    printed = capsys.readouterr().out
+    assert "decay over steps 15,000 to 30,000" in printed
+    assert "wrote decay.png" in printed
+    assert (tmp_path / "decay.png").exists()
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from netbp.analysis.path import curvature_along, visited
 from netbp.analysis.trace import trace, trace_plus_plus
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
+from netbp.experiments import CurvatureExperiment
+from netbp.figures import encoded, house_style, new_figure
+from netbp.figures.analysis_curvature import draw_density, draw_spectra
 
 EPS = float(np.finfo(float).eps)
 ENGINES = {"reference": Reference(), "compiled": Compiled()}
@@ -352,6 +355,33 @@ def test_large_problems_use_products_only(monkeypatch):
     monkeypatch.setattr("netbp.analysis.operators.LARGEST", 3)
     with pytest.raises(ValueError, match="use its products"):
         hessian(problem, problem.network.draw(0)).dense()
+
+
+# -- figures -------------------------------------------------------------------------------------------------------
+
+
+def test_the_experiment_has_numbers_first_and_a_figure_second():
+    experiment = CurvatureExperiment(steps=200, places=4)
+    result = experiment.run()
+    assert [place.step for place in result.path.places] == [0, 1, 14, 200]
+    assert "along the path" in str(result)
+    assert encoded(experiment.draw(result), "png").startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="at least 2 places"):
+        CurvatureExperiment(places=1)
+
+
+def test_pictures_show_the_eigenvalues(paper, reference_run):
+    report = curvature(paper, reference_run["trained"], by_layer=False)
+    with house_style():
+        _, (left, right) = new_figure(1, 2)
+        draw_spectra(left, report.spectra)
+        draw_density(right, spectral_density(hessian(paper, reference_run["trained"]), probes=4, steps=20))
+    negative = next(line for line in left.get_lines() if "negative" in str(line.get_label()))
+    assert len(negative.get_ydata()) == 4
+    assert negative.get_ydata().max() == pytest.approx(1.009e-6, abs=5e-10)
+    estimate = curvature(paper, reference_run["trained"], by_layer=False, exact=False)
+    with pytest.raises(ValueError, match="exact=True"):
+        draw_spectra(left, estimate.spectra)
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------
