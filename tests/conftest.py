@@ -59,3 +59,14 @@ def agree(asked: np.ndarray, f: Callable[[np.ndarray], np.ndarray], p: np.ndarra
     worst = np.max(np.abs(np.asarray(asked) - expected) / np.maximum(allowed, np.finfo(float).tiny), initial=0.0)
     assert np.shape(asked) == expected.shape
     assert worst <= 1.0, f"{worst * multiple:.3g} eps x condition, where {multiple:g} are allowed"
+
+
+@pytest.fixture
+def one_thread() -> Any:
+    """PyTorch with one thread, as in the processes that tests start."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

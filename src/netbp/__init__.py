@@ -52,7 +52,11 @@ if TYPE_CHECKING:
     from netbp.costs import quadratic as quadratic
     from netbp.costs import softmax_log_loss as softmax_log_loss
     from netbp.engines.tensor import Tensor as Tensor
+    from netbp.engines.tensor.export import to_torch as to_torch
     from netbp.engines.tensor.module import TorchNetwork as TorchNetwork
+    from netbp.engines.tensor.onnx_graph import export_onnx as export_onnx
+    from netbp.engines.tensor.weights import load_safetensors as load_safetensors
+    from netbp.engines.tensor.weights import save_safetensors as save_safetensors
     from netbp.layers import Conv as Conv
     from netbp.layers import Dense as Dense
     from netbp.layers import Dropout as Dropout
@@ -110,7 +114,10 @@ PUBLIC = {
     "netbp.convolution": "convolution_matrix",
     "netbp.costs": "Cost quadratic softmax_log_loss",
     "netbp.engines.tensor": "Tensor",
+    "netbp.engines.tensor.export": "to_torch",
     "netbp.engines.tensor.module": "TorchNetwork",
+    "netbp.engines.tensor.onnx_graph": "export_onnx",
+    "netbp.engines.tensor.weights": "load_safetensors save_safetensors",
     "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",

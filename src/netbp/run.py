@@ -16,6 +16,7 @@ from netbp.files import NotWrittenError, check_writable
 from netbp.interrupts import Interrupts
 from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Method
 from netbp.problem import Problem
+from netbp.processes import ProcessLostError, is_first
 from netbp.provenance import difference, plain, problem_settings, provenance
 from netbp.record import INTERRUPTED, Run
 from netbp.saturation import saturation
@@ -61,6 +62,7 @@ def train(
     if before is not None:
         before = _matching(before, described, total, resume)
     state, generator = opened(problem, start, rng, None if before is None else before.state)
+    save = save if is_first() else None  # of several processes at one run, the first saves for all
     if save is not None:
         check_writable(save)
     if before is None:
@@ -116,9 +118,22 @@ class _Training:
                     self._now_and_then()
             except KeyboardInterrupt:  # a second Ctrl-C, or one where the first is someone else's to handle
                 status = INTERRUPTED
+            except ProcessLostError as error:
+                status = INTERRUPTED
+                if not interrupts.received:  # otherwise the others were stopped as this one is
+                    self._lost(error)
             finally:
                 steady.close()
             return self._ended(status, message, interrupts.received or "Ctrl-C")
+
+    def _lost(self, error: ProcessLostError) -> None:
+        """Save how far the run has come without the process that is gone, and raise the error, which says how to go on."""
+        kept = "it was not saved"
+        if self.path is not None:
+            run = self._run(INTERRUPTED, f"{error}: go on with resume=", self._last_cost())
+            run.save(self.path)
+            kept = f"step {run.step:,} is saved: go on with resume={os.fspath(self.path)!r}, with as many processes as you like"
+        raise ProcessLostError(f"{error}; {kept}") from error
 
     def _take(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

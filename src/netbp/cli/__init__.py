@@ -21,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    stderr = sys.stderr
     try:
+        quiet_unless_first()
         code = _answer(words)
         sys.stdout.flush()
         return code
@@ -37,7 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from netbp.cli.failures import report
 
+        sys.stderr = stderr
         return report(error, debug)
+
+
+def quiet_unless_first() -> None:
+    """Of several processes at one run the first prints for all; the others keep their errors only."""
+    from netbp.processes import is_first
+
+    if not is_first():
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, until the process ends
 
 
 def _answer(words: Sequence[str]) -> int:

@@ -11,6 +11,8 @@ from types import TracebackType
 
 from cyclopts import CycloptsError
 
+from netbp.processes import ProcessLostError
+
 FAILED, REFUSED = 1, 2
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -19,6 +21,9 @@ def report(error: Exception, debug: bool) -> int:
     """Print one line about `error` on stderr (with `debug`, the whole traceback) and return the exit code."""
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, ProcessLostError):
+        print(f"netbp: {error}", file=sys.stderr)
+        return FAILED
     line = refusal(error)
     if line is not None:
         print(f"netbp: {line}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any
 
 from netbp.cli.progress import new_bar
 from netbp.files import write_atomically
+from netbp.processes import is_first
 from netbp.provenance import plain
 
 ENOUGH, AT_LEAST = 3.0, 10
@@ -34,11 +35,15 @@ class Journal:
     def __init__(self, path: Path, step: int = 0) -> None:
         """step: how far the run has come that goes on, whose lines stay; 0 for a new one."""
         self.path = path
+        if not is_first():  # of several processes at one run
+            return
         kept = [line for line in _lines(path) if line.get("step", step + 1) <= step] if step else []
         write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def add(self, entry: dict[str, Any]) -> None:
         """Write one line; a disk that is full loses the line, not the run."""
+        if not is_first():
+            return
         with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(plain(entry)) + "\n")
 

@@ -27,8 +27,8 @@ class Exchange:
 
     rank, size = 0, 1
 
-    def added(self, vector: torch.Tensor) -> torch.Tensor:
-        """The sum over all processes."""
+    def added(self, vector: torch.Tensor, m: int = 0) -> torch.Tensor:
+        """The sum over all processes of a step with m points."""
         return vector
 
 
@@ -138,7 +138,7 @@ class Steps:
         total = None
         for part in sorted(sums):
             total = sums[part] if total is None else total + sums[part]
-        total = bound.exchange.added(torch.zeros(len(p) + 3, dtype=p.dtype, device=p.device) if total is None else total)
+        total = bound.exchange.added(torch.zeros(len(p) + 3, dtype=p.dtype, device=p.device) if total is None else total, m)
         rest = self.function("rest", 0, pays)
         return rest(p, u, v, total[:-3], total[-3:].double(), *last)
 

@@ -106,7 +106,7 @@ def gradient(
     if total is None:
         size = len(p) + 3 + sum(buffers[name].numel() for name in (*real, *whole))
         total = torch.zeros(size, dtype=p.dtype, device=p.device)
-    total = exchange.added(total)
+    total = exchange.added(total, m)
     g, told, *moved = total.split_with_sizes([len(p), 3, *(buffers[name].numel() for name in (*real, *whole))])
     new = dict(buffers)
     for name, values in zip((*real, *whole), moved, strict=True):
