@@ -150,7 +150,12 @@ def test_what_is_not_saved_is_trained_first(tmp_path, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr("netbp.cli.paper.run_experiment", lambda *what: asked.append(what) or 9)
     assert main(["paper", "--section", "7"]) == 9
-    assert asked[0][0] == CifarExperiment()
+    assert asked[0] == (CifarExperiment(), None, False)
+    (tmp_path / "runs").mkdir()
+    stopped = replace(made_up_run(CifarExperiment()), status="interrupted")
+    stopped.save(tmp_path / "runs" / "cifar.npz")
+    assert main(["paper", "--section", "7", "--resume"]) == 9
+    assert asked[1] == (CifarExperiment(), None, True)
     assert "section 7, without dropout, needs a trained network" in capsys.readouterr().err
 
 

@@ -35,6 +35,7 @@ def application(words: Sequence[str]) -> App:
     app.command(describe, group=RUNS)
     app.command(explain, group=RUNS)
     app.command(export, group=RUNS)
+    app.command(_sweeps(everything or asked == "sweep"))
     return app
 
 
@@ -66,6 +67,20 @@ def _experiments(filled: bool) -> App:
     return app
 
 
+def _sweeps(filled: bool) -> App:
+    app = App("sweep", group=RUNS, help="Run an experiment with many settings, on all cores or on a cluster.")
+    app.help_epilogue = "Example: `netbp sweep stochastic --seed 0:10 --rate 0.01,0.05,0.1`"
+    app.group_commands = Group("Experiments")
+    if filled:
+        from netbp.cli.sweep import sweep_command
+        from netbp.experiments import EXPERIMENTS
+
+        for name, experiment in EXPERIMENTS.items():
+            if hasattr(experiment, "problem"):
+                app.command(sweep_command(name, experiment), name=name)
+    return app
+
+
 def _own_data(app: App, filled: bool) -> None:
     if filled:
         from netbp.cli.tables import fit_command
@@ -85,6 +100,7 @@ def paper(
     ] = None,
     cifar: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar`, for section 7")] = None,
     cifar_dropout: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar --dropout`, for section 7")] = None,
+    resume: Annotated[bool, Parameter(help="go on with a run for section 7 that was stopped", negative=())] = False,
 ) -> int:
     """Compute sections 2 to 6 of the paper: every figure, every printed number beside ours, in one page.
 
@@ -92,7 +108,7 @@ def paper(
     """
     from netbp.cli.paper import write_paper
 
-    return write_paper(out, section, cifar, cifar_dropout)
+    return write_paper(out, section, cifar, cifar_dropout, resume)
 
 
 def check(
@@ -164,13 +180,15 @@ def explain(
 
 def export(
     run: Annotated[Path, Parameter(help="a saved run")],
-    out: Annotated[Path, Parameter(help="the .mat file to write")],
+    out: Annotated[Path, Parameter(help="the file to write: .mat, .onnx or .safetensors")],
     /,
 ) -> int:
-    """Write a run's parameters and costs as a MATLAB .mat file: W2, b2, ..., p, savecost.
+    """Write a run for other programs: a MATLAB .mat file (W2, b2, ..., p, savecost), an ONNX graph, or safetensors.
 
-    Example: `netbp export runs/stochastic.npz costvec.mat`
+    An ONNX graph is run in onnxruntime and compared with the network before it is written.
+
+    Examples: `netbp export runs/stochastic.npz costvec.mat`, `netbp export runs/stochastic.npz network.safetensors`
     """
-    from netbp.cli.tables import export_mat
+    from netbp.cli.export import export_run
 
-    return export_mat(run, out)
+    return export_run(run, out)

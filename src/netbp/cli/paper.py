@@ -14,10 +14,13 @@ from netbp.experiments import CifarExperiment
 from netbp.run import Run
 
 
-def write_paper(out: Path, section: int | None = None, cifar: Path | None = None, cifar_dropout: Path | None = None) -> int:
+def write_paper(
+    out: Path, section: int | None = None, cifar: Path | None = None, cifar_dropout: Path | None = None, resume: bool = False
+) -> int:
     """Compute the paper and write its page; 1 when a number fails.
 
-    section: 7 adds section 7, from two saved runs, or from those that are in runs/, or trained first.
+    section: 7 adds section 7, from two saved runs, or from those that are in runs/, or trained first. resume: go on with a
+    run that was stopped.
     """
     from netbp.report import write_report
     from netbp.report.section7 import trained
@@ -34,7 +37,7 @@ def write_paper(out: Path, section: int | None = None, cifar: Path | None = None
                 trained(run, dropout)  # refused now, not after minutes
         for k, dropout in enumerate((False, True)):
             if runs[k] is None:
-                code, runs[k] = run_for(CifarExperiment(dropout=dropout))
+                code, runs[k] = run_for(CifarExperiment(dropout=dropout), resume)
                 if code:
                     return code
         without, dropped = runs
@@ -47,12 +50,12 @@ def write_paper(out: Path, section: int | None = None, cifar: Path | None = None
     return 0 if report.agrees else FAILED
 
 
-def run_for(experiment: CifarExperiment) -> tuple[int, Run | None]:
+def run_for(experiment: CifarExperiment, resume: bool) -> tuple[int, Run | None]:
     """The run of the experiment that is saved in runs/, trained first where it is not; the exit code when that fails."""
     path = default_place(experiment)
     if not is_there(path, experiment):
         kind = "with" if experiment.dropout else "without"
         print(announced(f"section 7, {kind} dropout,", experiment, path), file=sys.stderr, flush=True)
-        if code := run_experiment(experiment, None, path.exists()):
+        if code := run_experiment(experiment, None, resume and path.exists()):
             return code, None
     return 0, Run.load(path)
