@@ -65,7 +65,8 @@ def check_weight(network: Network, j: int, k: int, l: int) -> None:
         raise ValueError(f"weights belong to layers 2 to {len(sizes)} of {network.title}, but layer {l} was asked for")
     if not (1 <= j <= sizes[l - 1] and 1 <= k <= sizes[l - 2]):
         raise ValueError(
-            f"W[{l}] of {network.title} is {sizes[l - 1]} by {sizes[l - 2]}, so it has no weight with row {j} and column {k} (from 1)"
+            f"W[{l}] of {network.title} is {sizes[l - 1]} by {sizes[l - 2]}, so it has no weight with row {j} and column {k} "
+            "(from 1)"
         )
 
 
