@@ -398,7 +398,7 @@ def test_an_error_in_the_thread_reaches_the_one_who_waits(problem: nb.Problem, m
     def broken(x: np.ndarray) -> float:
         raise ZeroDivisionError("no cost")
 
-    monkeypatch.setattr(problem.bound, "value", broken)
+    monkeypatch.setattr(problem.bound, "value_and_gradient", broken)
     with pytest.raises(ZeroDivisionError):
         session.advance(5)
     with pytest.raises(ValueError, match="closed"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from netbp.methods import CONVERGED, STOPPED, Chunk, Session, recorded
-from netbp.methods.iterates import Iterates, Result
+from netbp.methods.iterates import Iterates
 from netbp.types import State, Vector
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ class LBFGS(Deterministic):
             "gtol": self.gradient_tolerance,
             "ftol": self.function_tolerance,
         }
+
+    def derivatives(self, problem: Problem, evaluated: Callable[[], None]) -> Mapping[str, Any]:
+        """Only that the cost comes with its gradient: this method wants both at every point, and one forward pass gives both."""
+        return {"jac": True}
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ class NelderMead(Deterministic):
 
 
 class DeterministicSession:
-    """SciPy's iterates, asked for one by one; the memory holds the start, from which a resumed session runs again."""
+    """SciPy's iterates, as many as are asked for; the memory holds the start, from which a resumed session runs again."""
 
     def __init__(self, method: Deterministic, problem: Problem, state: State, record: int) -> None:
         self.method, self.problem, self.record, self.state = method, problem, record, state
@@ -199,24 +203,19 @@ class DeterministicSession:
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Ask for the next `steps` iterates."""
         self._replay()
-        before, costs = self.state.step, []
+        before = self.state.step
         if to_record and self.record:
             steps = min(steps, self.record - before % self.record)
-        result = None
-        p, step = self.state.p, before
-        while step < before + steps and result is None:
-            item = self.iterates.next()
-            if isinstance(item, Result):
-                result = item.value
-            else:
-                p, step = item.x.astype(p.dtype), step + 1
-                costs.append(item.cost)
+        handed = self.iterates.next(steps)
+        costs, step = handed.costs, before + len(handed.costs)
+        p = self.state.p if handed.x is None else handed.x.astype(self.state.p.dtype)
         self.state = State(p, step, {"start": self.start}, self.state.stream)
         numbers = recorded(before, len(costs), self.record)
         kept = np.asarray(costs, dtype=float)[numbers - before - 1]
         facts: dict[str, Any] = {"iterations": step} | ({"replayed": self.replayed} if self.replayed else {})
-        if result is None:
+        if handed.result is None:
             return Chunk(self.state, numbers, kept, facts=facts)
+        (result,) = handed.result
         facts["evaluations"] = int(result.nfev)
         if "jac" in result:
             facts["gradient_norm"] = float(np.abs(result.jac).max())
@@ -235,9 +234,8 @@ class DeterministicSession:
         if self.state.step == 0 or self.iterates.begun:
             return
         self.replayed = self.state.step
-        for _ in range(self.replayed):
-            item = self.iterates.next()
-        if isinstance(item, Result) or not np.array_equal(item.x, self.state.p):
+        handed = self.iterates.next(self.replayed)
+        if len(handed.costs) < self.replayed or not np.array_equal(handed.x, self.state.p):  # type: ignore[arg-type]
             raise ValueError(
                 f"{type(self.method).__name__} resumes by running again from its start, but step {self.replayed} is not the same: "
                 "the run was made with another version or on another machine; begin anew with start=run.p"
@@ -246,9 +244,13 @@ class DeterministicSession:
     def _optimise(self, hand_over: Callable[[Vector, float], None], alive: Callable[[], None]) -> Any:
         from scipy.optimize import OptimizeResult, minimize
 
-        def value(x: Vector) -> float:
+        derivatives = self.method.derivatives(self.problem, alive)
+        bound = self.problem.bound
+        together = derivatives.get("jac") is True  # how SciPy is told that the cost comes with its gradient
+
+        def value(x: Vector) -> Any:
             alive()
-            return self.problem.bound.value(x)
+            return bound.value_and_gradient(x) if together else bound.value(x)
 
         def callback(intermediate_result: OptimizeResult) -> None:
             hand_over(intermediate_result.x, intermediate_result.fun)
@@ -260,5 +262,5 @@ class DeterministicSession:
             method=name,
             callback=callback,
             options=dict(self.method.options),
-            **self.method.derivatives(self.problem, alive),
+            **derivatives,
         )

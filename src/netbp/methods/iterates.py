@@ -1,4 +1,4 @@
-"""An optimiser that calls back after every iteration, turned into iterates to ask for one by one."""
+"""An optimiser that calls back after every iteration, turned into iterates to ask for, one or many at a time."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ import numpy as np
 from netbp.types import Vector
 
 
-class Iterate(NamedTuple):
-    """Where an iteration arrived: x, (s,), and the cost there."""
+class Handed(NamedTuple):
+    """What came of a request.
 
-    x: Vector
-    cost: float
+    x: (s,), where the last iteration arrived, or None if there was none. costs: after each iteration. result: what the optimiser
+    returned, in a tuple of its own, once no further iteration will come; otherwise None.
+    """
 
-
-class Result(NamedTuple):
-    """What the optimiser returned: no further iterate will come."""
-
-    value: Any
+    x: Vector | None
+    costs: list[float]
+    result: tuple[Any] | None = None
 
 
 class ClosedError(Exception):
@@ -30,43 +29,50 @@ class ClosedError(Exception):
 
 
 class Iterates:
-    """The optimiser runs in a thread of its own, hands over each iterate and waits until the next is asked for.
+    """The optimiser runs in a thread of its own, hands over as many iterations as were asked for and waits for the next request.
 
-    optimise: called with `handed_over`, to be called after each iteration, and `alive`, to be called before each evaluation; it
-    returns the result. The two threads never run at the same time, so it computes what it would compute alone.
+    Several at a time, since a change of threads takes longer than an iteration on a small problem. optimise: called with
+    `iterated`, to be called after each iteration, and `alive`, to be called before each evaluation; it returns the result. The
+    two threads never run at the same time, so it computes what it would compute alone.
     """
 
     def __init__(self, optimise: Callable[[Callable[[Vector, float], None], Callable[[], None]], Any]) -> None:
         self._optimise = optimise
-        self._out: SimpleQueue[Iterate | Result | BaseException] = SimpleQueue()
+        self._out: SimpleQueue[Handed | BaseException] = SimpleQueue()
+        self._wanted = 1
+        self._x: Vector | None = None
+        self._costs: list[float] = []
         self._go = threading.Semaphore(0)
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._result: Result | None = None
+        self._result: tuple[Any] | None = None
 
     @property
     def begun(self) -> bool:
         """Whether an iterate has been asked for."""
         return self._thread is not None
 
-    def next(self) -> Iterate | Result:
-        """The next iterate, or the result, which is then given again and again. Raises what the optimiser raised."""
+    def next(self, count: int = 1) -> Handed:
+        """The next `count` iterations, or fewer and the result, which is then given again and again.
+
+        Raises what the optimiser raised.
+        """
         if self._result is not None:
-            return self._result
+            return Handed(None, [], self._result)
         if self._closed:
             raise ValueError("the session is closed: open another on its last state")
+        self._wanted = count
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="netbp iterates", daemon=True)
             self._thread.start()
         else:
             self._go.release()
-        item = self._out.get()
-        if isinstance(item, BaseException):
+        handed = self._out.get()
+        if isinstance(handed, BaseException):
             self._closed, self._thread = True, None
-            raise item
-        if isinstance(item, Result):
-            self._result = item
-        return item
+            raise handed
+        self._result = handed.result
+        return handed
 
     def close(self) -> None:
         """End the thread: at the latest, its next evaluation raises ClosedError inside the optimiser."""
@@ -78,16 +84,29 @@ class Iterates:
     def _work(self) -> None:
         try:
             with np.errstate(all="ignore"):
-                self._out.put(Result(self._optimise(self._hand_over, self._alive)))
+                result = self._optimise(self._iterated, self._alive)
+            self._hand_over((result,))
         except ClosedError:
             pass
         except BaseException as error:  # whatever it is, the one who waits must hear of it
             self._out.put(error)
 
-    def _hand_over(self, x: Vector, cost: float) -> None:
-        self._out.put(Iterate(np.array(x, dtype=float), float(cost)))
+    def _iterated(self, x: Vector, cost: float) -> None:
+        self._costs.append(float(cost))
+        if len(self._costs) < self._wanted:
+            if self._x is None:
+                self._x = np.empty(np.shape(x))
+            self._x[:] = x  # it may be the last
+            return
+        self._x = np.array(x, dtype=float)
+        self._hand_over(None)
         self._go.acquire()
         self._alive()
+
+    def _hand_over(self, result: tuple[Any] | None) -> None:
+        handed = Handed(self._x, self._costs, result)
+        self._x, self._costs = None, []
+        self._out.put(handed)
 
     def _alive(self) -> None:
         if self._closed:
