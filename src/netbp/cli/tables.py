@@ -1,4 +1,4 @@
-"""`netbp fit`, `netbp predict` and `netbp export`."""
+"""`netbp fit` and `netbp predict`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from cyclopts import Parameter
 
 from netbp.cli.experiments import run_experiment, saving
 from netbp.cli.flags import flags, with_flags
-from netbp.data.mat import write_mat
 from netbp.experiments.images import is_of_images
-from netbp.experiments.prediction import best_of, network_of_run, predict, score_of
+from netbp.experiments.prediction import best_of, predict, score_of
 from netbp.experiments.table import Fit
 from netbp.files import check_writable, write_atomically
 from netbp.run import Run
@@ -102,17 +101,6 @@ def _write_table(run: Run, table: Path, out: Path | None) -> int:
         print(f"wrote {out}: {len(predictions.outputs)} rows")
     if (score := predictions.score()) is not None:
         print(score, file=sys.stderr if out is None else sys.stdout)
-    return 0
-
-
-def export_mat(run: Path, out: Path) -> int:
-    """Write a run as a .mat file."""
-    if out.suffix.lower() != ".mat":
-        raise ValueError(f"export writes .mat files, but {out} does not end in .mat: give it that ending")
-    check_writable(out)
-    loaded = Run.load(run)
-    write_mat(loaded, out, network_of_run(loaded.settings))
-    print(f"wrote {out}")
     return 0
 
 

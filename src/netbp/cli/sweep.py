@@ -1,0 +1,154 @@
+"""`netbp sweep stochastic --seed 0:10 --rate 0.01,0.05,0.1`: one experiment with many settings."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import io
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from netbp.cli.failures import FAILED
+from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, shown, whole, with_flags
+from netbp.cli.progress import Bar
+from netbp.experiments.sweeps import Outcome, combinations, sweep
+from netbp.files import check_writable, write_atomically
+
+TRUE, FALSE = ("yes", "true", "1"), ("no", "false", "0")
+INTERRUPTED = 130
+MOST = 10_000
+"""Runs of one sweep: more are a slip of the pen."""
+
+
+def sweep_command(name: str, cls: type) -> Callable[..., Any]:
+    """The command that sweeps an experiment, whose flags are its fields, each with one value or several."""
+
+    def run(
+        out: Path | None = None, workers: int | None = None, scheduler: str | None = None, table: Path | None = None, **given: str
+    ) -> int:
+        values = {field: values_of(field, text, hints[field]) for field, text in given.items()}
+        return run_sweep(name, values, out or Path("sweeps") / name, workers, scheduler, table)
+
+    hints = get_type_hints(cls)
+    own = [
+        flag("out", Path | None, None, f"the folder of the runs; without it, sweeps/{name}"),
+        flag("workers", int | None, None, "processes on this machine; without it, one for each core"),
+        flag("scheduler", str | None, None, "the address of a Dask scheduler, tcp://host:port, whose workers compute"),
+        flag("table", Path | None, None, "the CSV file of the results; without it, results.csv in the folder"),
+    ]
+    taken = {parameter.name for parameter in own}
+    doc = f"{cls.__doc__}\n\nFlags take several values: 1,2,5, or 0:10 for 0 to 9. Example: `netbp sweep {name} --seed 0:10`"
+    return with_flags(run, [*(p for p in _flags(cls, hints) if p.name not in taken), *own], doc)
+
+
+def _flags(cls: type, hints: Mapping[str, Any]) -> list[inspect.Parameter]:
+    from dataclasses import fields
+
+    return [
+        flag(field.name, str | None, None, f"{field.metadata.get('help', '')} (default: {shown(field.default)})", SETTINGS)
+        for field in fields(cls)
+        if field.init and field.metadata.get("flag") is not False
+    ]
+
+
+def values_of(field: str, text: str, hint: Any) -> list[Any]:
+    """The values that `text` writes for a field of this type. Raises ValueError when it writes none, or one twice."""
+    plain = _without_none(hint)
+    several = ";" if get_origin(plain) is tuple else ","
+    words = [word.strip() for word in text.split(several) if word.strip()]
+    values = [value for word in words for value in _read(field, word, plain)]
+    if not values or len({repr(value) for value in values}) != len(values):
+        raise ValueError(f"--{field.replace('_', '-')} {text!r} has {'no value' if not values else 'a value twice'}")
+    return values
+
+
+def _read(field: str, word: str, kind: Any) -> list[Any]:
+    if get_origin(kind) is tuple:
+        from cyclopts import Token
+
+        return [_tuple([Token(value=word)], get_args(kind))]
+    if kind is bool:
+        if word.lower() not in (*TRUE, *FALSE):
+            raise ValueError(f"--{field.replace('_', '-')} can be yes or no, but {word!r} was asked for")
+        return [word.lower() in TRUE]
+    if kind is int:
+        return _whole_numbers(word)
+    if kind is float:
+        return [_float(word)]
+    return [None if word == "none" and NoneType in get_args(kind) else Path(word) if kind is Path else word]
+
+
+def _whole_numbers(word: str) -> list[int]:
+    """5, or 0:10 for 0, ..., 9, or 0:10:2."""
+    parts = [whole(part) for part in word.split(":")]
+    if len(parts) == 1:
+        return parts
+    if len(parts) > 3 or (len(parts) == 3 and parts[2] == 0):
+        raise ValueError(f"{word!r} is no range: write first:end or first:end:step, as in 0:10")
+    return list(range(*parts))
+
+
+def run_sweep(
+    name: str, values: Mapping[str, list[Any]], folder: Path, workers: int | None, scheduler: str | None, table: Path | None
+) -> int:
+    """Run all combinations, print the table and write it as CSV; 1 when a run failed or diverged."""
+    total = len(combinations(values))
+    if total > MOST:
+        raise ValueError(f"these are {total:,} runs, more than {MOST:,}: give fewer values")
+    found: dict[int, Outcome] = {}
+    stopped = False
+    with Bar(f"sweep {name}", "runs") as progress:
+        try:
+            for k, outcome in sweep(name, values, folder, workers, scheduler):
+                found[k] = outcome
+                if outcome.status == "interrupted":
+                    stopped = True
+                    break
+                if progress is not None:
+                    progress(len(found), total)
+        except KeyboardInterrupt:
+            stopped = True
+    outcomes = [found[k] for k in sorted(found)]
+    path = folder / "results.csv" if table is None else table
+    check_writable(path)
+    write_atomically(path, as_csv(outcomes, list(values)).encode())
+    print(as_table(outcomes, list(values)))
+    bad = [outcome for outcome in outcomes if outcome.status in ("failed", "diverged")]
+    for outcome in bad:
+        what = ", ".join(f"{field} {shown(value)}" for field, value in outcome.settings.items()) or "the run"
+        print(f"netbp: {what} {outcome.status}: {outcome.message}", file=sys.stderr)
+    new = sum(outcome.new for outcome in outcomes)
+    print(f"{len(outcomes)} of {total} runs, {new} of them computed now, in {folder}; the table is in {path}")
+    if stopped:
+        print("netbp: interrupted; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    return FAILED if bad else 0
+
+
+RESULTS = ("status", "step", "cost", "held_out", "held_out_top1", "seconds")
+
+
+def as_csv(outcomes: list[Outcome], names: list[str]) -> str:
+    """The results as CSV, in full precision, with the message and the file of each run."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, *RESULTS, "message", "file"])
+    for one in outcomes:
+        told = [getattr(one, name) for name in RESULTS]
+        writer.writerow([*(shown(one.settings[n]) for n in names), *("" if v is None else v for v in told), one.message, one.path])
+    return text.getvalue()
+
+
+def as_table(outcomes: list[Outcome], names: list[str]) -> str:
+    """The results for the terminal; columns without a value are left out."""
+    results = [name for name in RESULTS if any(getattr(one, name) is not None for one in outcomes)]
+    rows = [[*names, *results]]
+    for one in outcomes:
+        cells = [getattr(one, name) for name in results]
+        told = ["-" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else f"{cell}" for cell in cells]
+        rows.append([*(shown(one.settings[name]) for name in names), *told])
+    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
