@@ -24,9 +24,10 @@ from netbp.engines import (
 )
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
+from netbp.engines.tensor import Tensor
 from netbp.rules import constants_of
 
-ENGINES = [Reference(), Compiled()]
+ENGINES = [Reference(), Compiled(), Tensor(precision="float64", compile=False)]
 ACTIVATIONS = [nb.sigmoid, nb.tanh, nb.identity, nb.relu, nb.leaky_relu, nb.step]
 RULES = [nb.sgd, nb.momentum, nb.nesterov, nb.adagrad, nb.rmsprop, nb.adam]
 

@@ -9,7 +9,7 @@ import numpy as np
 from netbp.costs import missed
 from netbp.engines import NO_ERRORS, Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
 from netbp.engines.explanation import Explanation
-from netbp.engines.reference.least_squares import levenberg_marquardt
+from netbp.engines.levenberg_marquardt import levenberg_marquardt
 from netbp.engines.reference.maps import Training
 from netbp.engines.reference.passes import along, assemble, backward, forward, outputs_by_parameters, slopes
 from netbp.layers import Dense
@@ -145,7 +145,7 @@ class BoundReference:
     @diverging
     def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
         """Levenberg-Marquardt in NumPy."""
-        return levenberg_marquardt(self, p, settings, iterations, evaluations, scale)
+        return levenberg_marquardt(self, self.objective, p, settings, iterations, evaluations, scale)
 
     def _batch(self, p: Vector, points: Any, training: Training | None = None) -> tuple[float, Vector, Matrix]:
         """The mean cost of some points, its gradient, penalty included, and the outputs a[L]."""

@@ -12,6 +12,7 @@ import torch
 
 from netbp.engines import Advanced, Choices, Fitted, LeastSquares, Memory, Objective, Update
 from netbp.engines.explanation import Explanation
+from netbp.engines.levenberg_marquardt import levenberg_marquardt
 from netbp.engines.tensor import advance as training
 from netbp.engines.tensor.layers import blocks, outputs
 from netbp.engines.tensor.processes import device_of, exchange_of
@@ -118,7 +119,7 @@ class BoundTensor:
     @cached_property
     def translated_outputs(self) -> Any:
         """(p, rows) -> a[L] in evaluation, translated, for blocks of one length."""
-        network, run = self.objective.network, outputs(self.objective.network, False, channels_last=True)
+        network, run = self.objective.network, outputs(self.objective.network, False, translated=True)
         return Translated(lambda p, x: run(blocks(network, p), x.to(self.dtype), None, None))
 
     @cached_property
@@ -229,8 +230,9 @@ class BoundTensor:
         return training.advance(self, p, memory, t, choices, update, record, batch_costs)
 
     def least_squares(self, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float = 0.0) -> Fitted:
-        """Not here."""
-        raise NotImplementedError("the tensor engine has no Levenberg-Marquardt: use the reference engine, problem.on(Reference())")
+        """Levenberg-Marquardt in NumPy, with residuals and Jacobians from here."""
+        with np.errstate(all="ignore"):  # what is not finite is a result, with its reason
+            return levenberg_marquardt(self, self.objective, p, settings, iterations, evaluations, scale)
 
     @computing
     def jacobian(self, p: Vector) -> Matrix:

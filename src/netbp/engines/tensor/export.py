@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, tanh
-from netbp.engines.tensor.layers import ACTIVATIONS, built_in, planar, present, sides
+from netbp.engines.tensor.layers import ACTIVATIONS, planar, sides
 from netbp.engines.tensor.module import TorchNetwork
+from netbp.engines.tensor.pooling import built_in, present
 from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, geometry
 from netbp.network import Network
 from netbp.types import Array

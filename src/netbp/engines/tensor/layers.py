@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, step, tanh
+from netbp.engines.tensor.pooling import built_in, clipped, present
 from netbp.engines.tensor.random import deleted, mirrored
 from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Geometry, Layer, Pool, geometry
 from netbp.network import Network
@@ -53,15 +54,15 @@ def blocks(network: Network, p: Any) -> list[Any]:
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=False)] + parts[len(shapes) :]
 
 
-def outputs(network: Network, training: bool, channels_last: bool = False) -> Callable[[Any, Any, Any, Any], Any]:
+def outputs(network: Network, training: bool, translated: bool = False) -> Callable[[Any, Any, Any, Any], Any]:
     """The function (blocks, x, first, keys) -> a[L], (m, n_L), of the rows x (m, n_1).
 
     training: whether random layers draw, from keys (random layers, 2), for the points first, ..., first + m - 1 of a batch.
-    channels_last: whether images lie in memory with their channels together.
+    translated: whether it is for torch.compile; images then lie in memory with their channels together.
     """
-    chain = [(applied(layer, training), bool(layer.size), layer.random) for layer in network.layers]
+    chain = [(applied(layer, training, translated), bool(layer.size), layer.random) for layer in network.layers]
     shape, weighted = network.input, len(network.weighted)
-    image = channels_last and len(shape) == 3
+    image = translated and len(shape) == 3
 
     def run(parts: Any, x: Any, first: Any, keys: Any) -> Any:
         a = x.view(-1, *shape)
@@ -78,20 +79,20 @@ def outputs(network: Network, training: bool, channels_last: bool = False) -> Ca
     return run
 
 
-def applied(layer: Layer, training: bool) -> Applied:
+def applied(layer: Layer, training: bool, translated: bool) -> Applied:
     """What the layer does. Raises NotImplementedError for a layer that the engine does not know."""
     if type(layer) not in KINDS:
         raise NotImplementedError(f"the tensor engine has no {layer!r}: use the reference engine, Problem(..., engine=Reference())")
-    return KINDS[type(layer)](layer, training)
+    return KINDS[type(layer)](layer, training, translated)
 
 
-def dense(layer: Dense, training: bool) -> Applied:
+def dense(layer: Dense, training: bool, translated: bool) -> Applied:
     """sigma(a W^T + b), row by row; W comes as it lies in p, which is W^T row by row."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     return lambda a, w, draw: sigma(torch.addmm(w[1], a.flatten(1), w[0]))
 
 
-def convolution(layer: Conv, training: bool) -> Applied:
+def convolution(layer: Conv, training: bool, translated: bool) -> Applied:
     """The sum over channels and window, written as a correlation, (29) and (30), in one or two dimensions."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     signal, (window, stride, pad) = planar(geometry(layer))
@@ -110,42 +111,33 @@ def convolution(layer: Conv, training: bool) -> Applied:
     return apply
 
 
-def pooling(layer: Pool, training: bool) -> Applied:
+def pooling(layer: Pool, training: bool, translated: bool) -> Applied:
     """The largest entry or the average of each window, clipped to the input."""
-    signal, (window, stride, pad) = planar(geometry(layer))
+    signal, how = planar(geometry(layer))
     size, out = ((1, *layer.input[1:]), (1, *layer.output[1:])) if signal else (layer.input[1:], layer.output[1:])
-    before, ceil = built_in(size, out, window, stride, pad)
+    before, ceil = built_in(size, out, *how)
     largest = layer.kind == "max"
-    counts = None if ceil is not None or largest else present(size, window, stride, pad)
+    counts = None if ceil is not None or largest else present(size, *how)
 
     def apply(a: Any, w: Any, draw: Any) -> Any:
-        if signal:
-            a = a.unsqueeze(-2)
-        if ceil is None:
-            a = F.pad(a, sides(pad), value=float("-inf") if largest else 0.0)
-        if largest:
-            a = F.max_pool2d(a, window, stride, before, ceil_mode=bool(ceil))
-        elif counts is None:
-            a = F.avg_pool2d(a, window, stride, before, ceil_mode=bool(ceil), count_include_pad=False)
-        else:
-            a = F.avg_pool2d(a, window, stride, divisor_override=1) / torch.tensor(counts, dtype=a.dtype, device=a.device)
-        return a.squeeze(-2) if signal else a
+        z = clipped(a.unsqueeze(-2) if signal else a, largest, how, before, ceil, counts, translated)
+        return z.squeeze(-2) if signal else z
 
     return apply
 
 
-def elementwise(layer: Elementwise, training: bool) -> Applied:
+def elementwise(layer: Elementwise, training: bool, translated: bool) -> Applied:
     """sigma(a)."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     return lambda a, w, draw: sigma(a)
 
 
-def flatten(layer: Flatten, training: bool) -> Applied:
+def flatten(layer: Flatten, training: bool, translated: bool) -> Applied:
     """A vector of the same numbers."""
     return lambda a, w, draw: a.flatten(1)
 
 
-def dropout(layer: Dropout, training: bool) -> Applied:
+def dropout(layer: Dropout, training: bool, translated: bool) -> Applied:
     """Set to zero at random in training; scaled in training or in evaluation."""
     rate, scaled = layer.rate, layer.scaling == "training"
     if training:
@@ -154,7 +146,7 @@ def dropout(layer: Dropout, training: bool) -> Applied:
     return (lambda a, w, draw: a) if scaled else (lambda a, w, draw: a * (1.0 - rate))
 
 
-def flip(layer: Flip, training: bool) -> Applied:
+def flip(layer: Flip, training: bool, translated: bool) -> Applied:
     """Mirrored, or not, in training."""
     probability = layer.probability
     return (lambda a, w, draw: mirrored(a, draw[1], probability)) if training else (lambda a, w, draw: a)
@@ -181,31 +173,3 @@ def planar(given: Geometry) -> tuple[bool, Geometry]:
 def sides(pad: tuple[tuple[int, int], ...]) -> list[int]:
     """The padding as F.pad takes it: the last axis first."""
     return [n for pair in reversed(pad) for n in pair]
-
-
-def built_in(size: Any, out: Any, window: Any, stride: Any, pad: Any) -> tuple[tuple[int, ...], bool | None]:
-    """PyTorch's own clipped pooling, its padding on both sides and ceil_mode, if it has the same windows; otherwise 0 and None.
-
-    Its windows start at the same places and clip likewise; only how many there are may differ.
-    """
-    before = tuple(pair[0] for pair in pad)
-    if all(2 * b <= k for b, k in zip(before, window, strict=True)):
-        for ceil in (False, True):
-            if all(windows(n, k, s, b, ceil) == o for n, k, s, b, o in zip(size, window, stride, before, out, strict=True)):
-                return before, ceil
-    return (0,) * len(before), None
-
-
-def windows(n: int, k: int, s: int, b: int, ceil: bool) -> int:
-    """How many windows PyTorch's pooling has along an axis of n entries with b zeros on either side."""
-    count = (n + 2 * b - k + (s - 1 if ceil else 0)) // s + 1
-    return count - 1 if ceil and (count - 1) * s >= n + b else count
-
-
-def present(size: Any, window: Any, stride: Any, pad: Any) -> list[list[float]]:
-    """How many entries of each window are the input's own, (windows down, windows across)."""
-    along = []
-    for n, k, s, (before, after) in zip(size, window, stride, pad, strict=True):
-        starts = range(-before, n + after - k + 1, s)
-        along.append([min(start + k, n) - max(start, 0) for start in starts])
-    return [[float(i * j) for j in along[1]] for i in along[0]]

@@ -1,8 +1,9 @@
-"""Levenberg-Marquardt (Levenberg 1944, Marquardt 1963; Nocedal & Wright, section 10.3) in NumPy."""
+"""Levenberg-Marquardt (Levenberg 1944, Marquardt 1963; Nocedal & Wright, section 10.3) in NumPy, on any bound engine.
+
+It asks the engine for residuals and Jacobians only; all matrices are dense, so it is for networks of a few thousand parameters.
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.linalg import LinAlgError, cholesky, norm
@@ -15,40 +16,42 @@ from netbp.engines import (
     NOT_FINITE,
     RUNNING,
     STEP,
+    Bound,
     Fitted,
     LeastSquares,
+    Objective,
 )
 from netbp.types import Matrix, Vector
-
-if TYPE_CHECKING:
-    from netbp.engines.reference.bound import BoundReference
 
 SQRT_EPS = float(np.sqrt(np.finfo(float).eps))
 LARGEST_DAMPING = 1e16
 
 
-def penalty_rows(bound: BoundReference) -> Matrix:
+def penalty_rows(objective: Objective) -> Matrix:
     """The rows sqrt(2 penalty N) e_i, one for each weight, none without penalty: times p they are the penalty's residuals."""
-    root = np.sqrt(2.0 * bound.objective.penalty * len(bound.objective.x))
-    return root * np.diag(bound.weights)[(bound.weights > 0.0) & (root > 0.0)]
+    root = np.sqrt(2.0 * objective.penalty * len(objective.x))
+    if root == 0.0:
+        return np.empty((0, objective.network.size))
+    weights = objective.network.spread(1.0, 0.0)
+    return root * np.diag(weights)[weights > 0.0]
 
 
-def residual(bound: BoundReference, p: Vector, norms: bool) -> Vector:
+def residual(bound: Bound, objective: Objective, p: Vector, norms: bool) -> Vector:
     """N norms or N n_L components, and the penalty's rows times p below them."""
     r = bound.residual(p)
-    r = norm(r.reshape(len(bound.objective.x), -1), axis=1) if norms else r
-    return np.concatenate([r, penalty_rows(bound) @ p])
+    r = norm(r.reshape(len(objective.x), -1), axis=1) if norms else r
+    return np.concatenate([r, penalty_rows(objective) @ p])
 
 
-def jacobian(bound: BoundReference, p: Vector, norms: bool) -> Matrix:
+def jacobian(bound: Bound, objective: Objective, p: Vector, norms: bool) -> Matrix:
     """The derivative of `residual`."""
     J = bound.jacobian(p)
     if norms:
-        parts = bound.residual(p).reshape(len(bound.objective.x), -1)
+        parts = bound.residual(p).reshape(len(objective.x), -1)
         r = norm(parts, axis=1)[:, None]
         unit = np.divide(parts, r, out=np.zeros_like(parts), where=r > 0.0)
         J = np.einsum("ik,iks->is", unit, J.reshape(*parts.shape, -1))
-    return np.vstack([J, penalty_rows(bound)])
+    return np.vstack([J, penalty_rows(objective)])
 
 
 def damped_step(J: Matrix, r: Vector, mu: float) -> Vector:
@@ -64,11 +67,17 @@ def damped_step(J: Matrix, r: Vector, mu: float) -> Vector:
 
 
 def levenberg_marquardt(
-    bound: BoundReference, p: Vector, settings: LeastSquares, iterations: int, evaluations: int, scale: float
+    bound: Bound,
+    objective: Objective,
+    p: Vector,
+    settings: LeastSquares,
+    iterations: int,
+    evaluations: int,
+    scale: float,
 ) -> Fitted:
     """See `netbp.engines.Bound.least_squares`; an iteration ends with a step that reduces the sum of squares."""
-    N, mu = len(bound.objective.x), settings.damping
-    r, J = residual(bound, p, settings.norms), jacobian(bound, p, settings.norms)
+    N, mu = len(objective.x), settings.damping
+    r, J = residual(bound, objective, p, settings.norms), jacobian(bound, objective, p, settings.norms)
     g, squares, used = J.T @ r, float(r @ r), 1
     gradient = float(np.abs(g).max())
     scale = scale or max(gradient, SQRT_EPS)
@@ -85,7 +94,7 @@ def levenberg_marquardt(
             try:
                 d = damped_step(J, r, mu)
                 trial = p + d
-                rt = residual(bound, trial, settings.norms)
+                rt = residual(bound, objective, trial, settings.norms)
                 squares, used = float(rt @ rt), used + 1
             except LinAlgError:  # J^T J + mu I is not positive definite to rounding: more damping
                 squares = np.inf
@@ -99,7 +108,7 @@ def levenberg_marquardt(
         if reason != RUNNING:
             break
         short = norm(d) <= settings.step_tolerance * (SQRT_EPS + norm(p))
-        p, r, J = trial, rt, jacobian(bound, trial, settings.norms)  # only here: a step that failed needs no Jacobian
+        p, r, J = trial, rt, jacobian(bound, objective, trial, settings.norms)  # only here: a step that failed needs no Jacobian
         g = J.T @ r
         mu *= 1.0 if failed else settings.decrease
         gradient = float(np.abs(g).max())
