@@ -19,6 +19,10 @@ from netbp.engines.tensor import module_bound
 from netbp.rules import momentum, sgd
 
 NAMES = list(KINDS)
+METHODS = [
+    *[nb.LBFGS(), nb.NewtonCG(), nb.TrustRegion(), nb.NelderMead(), nb.LevenbergMarquardt()],
+    *[nb.SteepestDescent(rate=0.05), nb.StochasticGradient(rate=0.02, batch=10)],
+]
 DOUBLE = nb.Tensor(precision="float64")
 
 
@@ -243,9 +247,7 @@ def test_networks_of_an_ensemble_move_as_they_would_alone(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "how", [nb.LBFGS(), nb.NewtonCG(), nb.TrustRegion(), nb.SteepestDescent(rate=0.05)], ids=lambda m: type(m).__name__
-)
+@pytest.mark.parametrize("how", METHODS, ids=lambda m: type(m).__name__)
 def test_every_method_descends(name, how):
     run = nb.train(problem_of(name), how, steps=4)
     assert run.final_cost < run.initial_cost
