@@ -253,6 +253,19 @@ def test_every_method_descends(name, how):
     assert run.final_cost < run.initial_cost
 
 
+def test_figures_draw_its_runs_and_regions():
+    from netbp.figures import draw_costs, draw_region, new_figure
+
+    network = nb.TorchNetwork(made("normed"), 4)
+    flat = nb.TorchNetwork(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), 2)
+    problem = nb.Problem(flat, nb.quadratic, nb.data.ten_points(), engine=DOUBLE)
+    figure, ax = new_figure()
+    draw_region(ax, problem, flat.draw())
+    figure, ax = new_figure()
+    draw_costs(ax, nb.train(nb.Problem(network, nb.quadratic, points(network), engine=DOUBLE), method(), steps=20))
+    figure.canvas.draw()
+
+
 def test_dropout_is_a_function_of_seed_and_step_and_leaves_pytorchs_stream_alone():
     problem = problem_of("dropout")
     p = problem.network.draw()
