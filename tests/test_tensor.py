@@ -18,7 +18,9 @@ from netbp.costs import missed
 from netbp.engines import Advanced, Choices, Memory, Update, masks
 from netbp.engines.reference import Reference
 from netbp.engines.tensor import Tensor, translation
+from netbp.engines.tensor import advance as training
 from netbp.engines.tensor.advance import pieces_of
+from netbp.engines.tensor.cuda import Captured
 from netbp.engines.tensor.jacobian import available
 from netbp.engines.tensor.random import deleted, keys_of
 from netbp.rules import constants_of
@@ -310,6 +312,55 @@ def test_small_steps_are_not_translated():
     assert problem.bound.pays(100)
     assert not problem.bound.pays(2)
     assert not problem.on(engine()).bound.pays(100)
+
+
+# -- capture ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", [nb.sgd, nb.momentum, nb.adam], ids=lambda rule: rule.__name__)
+def test_a_captured_step_copies_in_and_out_what_it_should(monkeypatch, rule):
+    """The graph's memory without a GPU: what would be replayed is run again."""
+    network = CHAINS["all"]
+    problem = problem_on(network, nb.softmax_log_loss, penalty=0.1).on(engine())
+    p, choices = start(network), choices_of(network, 6)
+    expected = flat(advanced(problem, p, choices, rule))
+    function = training.Steps.function
+    kept: dict[Any, Any] = {}
+
+    def captured(self: Any, kind: str, m: int, pays: bool) -> Any:
+        step = function(self, kind, m, pays)
+        return kept.setdefault((m, step), Captured(step, lambda body, warm_up: (warm_up(), body)[1]))
+
+    monkeypatch.setattr(training.Steps, "function", captured)
+    for _ in range(2):  # the second time into the same memory, from the start again
+        assert np.array_equal(flat(advanced(problem, p, choices, rule)), expected)
+    assert len(kept) == 5
+
+
+def test_what_cannot_be_captured_runs_as_it_is(monkeypatch, caplog):
+    def refuse(body: Any, warm_up: Any) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(translation, "told", set())
+    number = torch.tensor(1.0)
+    step = Captured(lambda *arguments: arguments[:3], refuse)
+    assert step(*[number] * 15) == (number,) * 3
+    assert "not permitted" in step.reason
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("full", [False, True], ids=["batches", "all points"])
+def test_a_gpu_takes_the_same_steps(precision, full):
+    network = CHAINS["all"]
+    reference, p = problem_on(network, nb.softmax_log_loss, penalty=0.1), start(network)
+    problem, choices = reference.on(engine(precision, device="cuda", deterministic=True)), choices_of(network, 6, full=full)
+    asked = advanced(problem, p.astype(precision), choices)
+    close(flat(asked), lambda q: flat(advanced(reference, q, choices)), p, precision, 8 * ROUNDINGS)
+    assert np.array_equal(flat(asked), flat(advanced(problem, p.astype(precision), choices)))
+    assert all(f.reason is None for f in problem.bound.functions.values())
+    close(problem.gradient(p), reference.gradient, p, precision)
 
 
 # -- settings, refusals and the choice ---------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from netbp.engines import NO_ERRORS, Advanced, Choices, Memory, Update
+from netbp.engines.tensor.cuda import Captured
 from netbp.engines.tensor.random import keys_of
 from netbp.engines.tensor.step import rest_of_step, whole_step
 from netbp.engines.tensor.translation import Translated
@@ -151,5 +152,6 @@ class Steps:
             rest = rest_of_step(bound.objective, update)
             part = bound.part(pays)
             made = {"whole": lambda: whole_step(part, rest), "part": lambda: part, "rest": lambda: rest}[kind]()
-            bound.functions[key] = Translated(made) if pays else made
+            made = Translated(made) if pays else made
+            bound.functions[key] = Captured(made) if kind == "whole" and bound.device.type == "cuda" else made
         return bound.functions[key]

@@ -75,7 +75,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def autocast(device: torch.device, wanted: bool) -> Callable[[], AbstractContextManager[Any]]:
     """The context in which a training step goes through the layers."""
-    return (lambda: torch.autocast(device.type, torch.bfloat16)) if wanted else nullcontext
+    return (lambda: torch.autocast(device.type, torch.bfloat16, cache_enabled=False)) if wanted else nullcontext
 
 
 def block_of(network: Network, dtype: torch.dtype, device: torch.device) -> int:
