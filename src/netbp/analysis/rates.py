@@ -158,6 +158,8 @@ def stability_limits(
     if not np.any(problem.gradient(vector)):
         raise ValueError("p is a stationary point, from which steepest descent does not move: give a start beside it")
     limit = 2.0 / highest if highest > 0.0 else float("inf")
+    assert problem.engine is not None
+    rounding = 50.0 * float(np.finfo(problem.engine.dtype).eps)
 
     def costs(rate: float) -> Vector:
         session = SteepestDescent(rate=rate).session(problem, State(vector), np.random.default_rng(0), 1)
@@ -166,7 +168,7 @@ def stability_limits(
     def falls(rate: float) -> bool:
         c = costs(rate)
         # A step that is too short to change the cost beyond rounding is no rise.
-        return bool(np.isfinite(c).all() and (np.diff(c) <= 1e-14 * np.abs(c[:-1])).all())
+        return bool(np.isfinite(c).all() and (np.diff(c) <= rounding * np.abs(c[:-1])).all())
 
     def ends_lower(rate: float) -> bool:
         last = costs(rate)[-1]
