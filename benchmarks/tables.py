@@ -9,8 +9,8 @@ import json
 
 from benchmarks.pairing import FOLDER, markdown
 
-ORDER = ("listing", "ensembles", "mnist", "least_squares", "scaling", "startup")
-BY_HAND = {"mnist": "mnist_seeds"}
+ORDER = ("listing", "ensembles", "mnist", "least_squares", "scaling", "startup", "cifar", "sklearn_mlp")
+BY_HAND = {"mnist": "mnist_seeds", "cifar": "cifar_runs"}
 """What is run only when asked for by name, and after which benchmark it stands."""
 HEAD = """# Results
 
