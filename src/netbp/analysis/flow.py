@@ -62,10 +62,10 @@ def gradient_flow(
 ) -> Flow:
     """Solve p' = -grad Cost(p), p(0) = start, by scipy.integrate.solve_ivp.
 
-    t: the end, with 101 times on the way, or the times (n,), ascending from 0 or later. integrator: "LSODA", "Radau" or "BDF" for stiff
-    equations, with the exact Jacobian -H, or "RK45" or "DOP853" for others. tolerance: relative, and absolute times 1e-3. modified:
-    eta, for the equation that Euler's method with the step eta solves to second order, p' = -grad(Cost + eta/4 |grad Cost|^2)
-    = -(I + eta/2 H) grad Cost; its Jacobian is then taken without third derivatives. Raises ValueError for a stiff integrator above
+    t: the end, with 101 times on the way, or the times (n,), ascending from 0 or later. integrator: "LSODA", "Radau" or "BDF" for
+    stiff equations, with the exact Jacobian -H, or "RK45" or "DOP853" for others. tolerance: relative, and absolute times 1e-3.
+    modified: eta, for the equation that Euler's method with the step eta solves to second order, p' = -grad(Cost + eta/4
+    |grad Cost|^2) = -(I + eta/2 H) grad Cost; its Jacobian is then taken without third derivatives. Raises ValueError for a stiff integrator above
     5,000 parameters, for times out of order, and where SciPy gives up.
     """
     from scipy.integrate import solve_ivp
@@ -73,7 +73,9 @@ def gradient_flow(
     p0 = np.asarray(start, dtype=float)
     if p0.shape != (problem.size,):
         raise ValueError(f"{problem.network.title} has {problem.size} parameters, but the start has shape {p0.shape}")
-    times = np.linspace(0.0, float(t), 101) if np.ndim(t) == 0 else np.asarray(t, dtype=float)
+    times = np.asarray(t, dtype=float)
+    if times.ndim == 0:
+        times = np.linspace(0.0, float(times), 101)
     if not (len(times) and times[0] >= 0.0 and times[-1] > 0.0 and (np.diff(times) > 0.0).all()):
         raise ValueError("the times must ascend from 0 or later, and end after 0")
     if integrator not in (*STIFF, "RK45", "DOP853"):
@@ -164,8 +166,8 @@ def euler_order(
     """Steepest descent (12) with each rate eta, T/eta steps from the start, against the gradient flow at T.
 
     The global error of Euler's method is of order 1. The flow of the modified equation, of Cost + eta/4 |grad Cost|^2, is followed
-    to order 2 (Barrett & Dherin, ICLR 2021; Hairer, Lubich & Wanner, Geometric Numerical Integration, chapter IX). Raises ValueError
-    when a rate does not divide T.
+    to order 2 (Barrett & Dherin, ICLR 2021; Hairer, Lubich & Wanner, Geometric Numerical Integration, chapter IX). Raises
+    ValueError when a rate does not divide T.
     """
     p0 = np.asarray(start, dtype=float)
     flow = gradient_flow(problem, p0, T, integrator, tolerance)

@@ -78,8 +78,8 @@ def connect(
 
     The integral of Cost over t in [0, 1] (Garipov, Izmailov, Podoprikhin, Vetrov & Wilson, NeurIPS 2018): each step draws `batch`
     values of t, one in each of as many equal parts, whose gradients by the bend are 2 t (1 - t) grad Cost; Adam takes the step,
-    with a rate that falls to 0 linearly, from the segment's middle. align: first replace q by the image under the network's symmetries
-    nearest to p. Raises ValueError for points of another shape, no step, and where `nearest` does.
+    with a rate that falls to 0 linearly, from the segment's middle. align: first replace q by the image under the network's
+    symmetries nearest to p. Raises ValueError for points of another shape, no step, and where `nearest` does.
     """
     a, b = (np.array(x, dtype=float) for x in (p, q))
     if a.shape != (problem.size,) or b.shape != (problem.size,):

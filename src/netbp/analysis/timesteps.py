@@ -70,8 +70,8 @@ def trust_steps(
 ) -> TimeSteps:
     """A trust-region method in the Levenberg form, its multipliers mu read as reciprocal time steps.
 
-    d solves (A + mu I) d = -g with A the Hessian, or "Gauss-Newton", Levenberg and Marquardt's choice. As h = 1/mu that is one step of
-    the linearly implicit Euler method for p' = -g (Higham, SIAM J. Numer. Anal. 37, 1999, the paper's reference [17]). The ratio
+    d solves (A + mu I) d = -g with A the Hessian, or "Gauss-Newton", Levenberg and Marquardt's choice. As h = 1/mu that is one step
+    of the linearly implicit Euler method for p' = -g (Higham, SIAM J. Numer. Anal. 37, 1999, the paper's reference [17]). The ratio
     of the decrease to the model's doubles h above 3/4 and quarters it below 1/4; a step is refused where the cost does not fall,
     and where A + mu I is not positive definite. first: the first h. gradient: its norm at which it ends. followed: until what time
     the flow itself is computed for comparison. Raises ValueError above 5,000 parameters and for other matrices.
