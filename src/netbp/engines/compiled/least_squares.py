@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt in machine code: the algorithm of `engines/reference/least_squares.py`, for one start or many.
+"""Levenberg-Marquardt in machine code: the algorithm of `engines/levenberg_marquardt.py`, for one start or many.
 
 Small problems go to `lockstep_fit`, where eight starts move side by side; the kernel here is for all others, start after start.
 The Jacobian is formed only where a step has been accepted. Every start moves as it would alone, bit for bit.

@@ -1,6 +1,6 @@
 """Levenberg-Marquardt for small problems: eight starts move side by side, and a lane whose start has ended takes the next.
 
-The algorithm is that of `engines/reference/least_squares.py`, with its choice of the smaller system. A lane's numbers depend on
+The algorithm is that of `engines/levenberg_marquardt.py`, with its choice of the smaller system. A lane's numbers depend on
 its own start only, so that every start moves as it would alone, bit for bit.
 """
 
