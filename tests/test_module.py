@@ -253,6 +253,28 @@ def test_every_method_descends(name, how):
     assert run.final_cost < run.initial_cost
 
 
+@pytest.mark.parametrize("how", [nb.LBFGS(), nb.StochasticGradient(rate=0.1, batch=4)], ids=lambda m: type(m).__name__)
+def test_many_starts_in_many_processes_are_the_same(how):
+    problem = problem_of("residual")
+    one, two = (nb.multistart(problem, how, starts=3, steps=2, workers=workers) for workers in (1, 2))
+    np.testing.assert_array_equal(one.p, two.p)
+    np.testing.assert_array_equal(one.costs, two.costs)
+    assert len(set(one.costs)) == 3
+
+
+def test_the_command_line_tells_what_a_run_of_a_module_is(tmp_path, capsys):
+    from netbp.cli import main
+
+    path = tmp_path / "run.npz"
+    nb.train(problem_of("residual"), method(), steps=3, save=path)
+    assert main(["describe", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "a torch.nn.Module on 1 x 4 x 4, 215 parameters" in told
+    assert "norm: BatchNorm2d(4" in told
+    assert main(["export", str(path), str(tmp_path / "out.onnx")]) == 2
+    assert "its file does not hold" in capsys.readouterr().err
+
+
 def test_figures_draw_its_runs_and_regions():
     from netbp.figures import draw_costs, draw_region, new_figure
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from netbp.cli.inspection import network_trained
 from netbp.data.mat import write_mat
-from netbp.experiments.prediction import best_of, network_of_run
+from netbp.experiments.prediction import best_of
 from netbp.files import check_writable
 from netbp.network import Network
 from netbp.run import Run
@@ -24,7 +24,7 @@ def export_run(run: Path, out: Path) -> int:
     check_writable(out)
     loaded = Run.load(run)
     if kind == ".mat":
-        write_mat(loaded, out, network_of_run(loaded.settings))
+        write_mat(loaded, out, network_trained(loaded.settings))
         print(f"wrote {out}")
         return 0
     p = best_of(loaded) if loaded.settings.get("experiment") == "fit" else loaded.p

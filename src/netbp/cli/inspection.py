@@ -65,8 +65,16 @@ def describe_it(what: str) -> int:
             if len(curve.steps)
             else ""
         )
-    print(layout(network_trained(told)))
+    network = told["problem"]["network"]
+    print(module_layout(network) if "fingerprint" in network else layout(network_trained(told)))
     return 0
+
+
+def module_layout(network: Mapping[str, Any]) -> str:
+    """What a run's settings tell of a torch.nn.Module: its parts with parameters."""
+    shape = " x ".join(map(str, network["input"]))
+    lines = [f"a torch.nn.Module on {shape}, {network['parameters']:,} parameters, fingerprint {network['fingerprint'][:16]}"]
+    return "\n".join([*lines, *(f"  {layer}" for layer in network["layers"])])
 
 
 def network_named(what: str) -> Network | None:
@@ -84,6 +92,8 @@ def network_named(what: str) -> Network | None:
 
 def network_trained(settings: Mapping[str, Any]) -> Network:
     """The network that a run trained: its experiment's own, otherwise the dense one that its settings describe."""
+    if "fingerprint" in settings["problem"]["network"]:
+        raise ValueError("the run is of a torch.nn.Module, which its file does not hold: load it in Python, where the module is")
     experiment: Any = from_settings(settings) if settings.get("experiment") in EXPERIMENTS else None
     network: Network = experiment.network() if hasattr(experiment, "network") else network_of_run(settings)
     return network

@@ -111,7 +111,7 @@ class BoundTensor:
         return part_of_step(self.objective, self.dtype, autocast(self.device, self.autocast), translated)
 
     @cached_property
-    def outputs(self) -> Any:
+    def evaluated(self) -> Any:
         """(blocks, rows) -> a[L] in evaluation."""
         run = outputs(self.objective.network, False)
         return lambda parts, x: run(parts, x.to(self.dtype), None, None)
@@ -128,7 +128,7 @@ class BoundTensor:
         each = costs_of(self.objective.cost)
 
         def total(parts: Any, x: Any, y: Any, shares: Any) -> Any:
-            c = each(self.outputs(parts, x), y)
+            c = each(self.evaluated(parts, x), y)
             return (c if shares is None else shares * c).sum()
 
         return total
@@ -144,7 +144,7 @@ class BoundTensor:
         parts = blocks(self.objective.network, p)
         with torch.no_grad():
             for (rows,) in self.split(x):
-                yield self.translated_outputs(p, rows) if many and len(rows) == self.block else self.outputs(parts, rows)
+                yield self.translated_outputs(p, rows) if many and len(rows) == self.block else self.evaluated(parts, rows)
 
     def penalty_at(self, p: torch.Tensor) -> float:
         """penalty * sum ||W||^2."""

@@ -37,7 +37,7 @@ def jacobian(bound: BoundTensor, p: Vector) -> Matrix:
         )
 
     def outputs(q: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return bound.outputs(blocks(network, q), x[None])[0]
+        return bound.evaluated(blocks(network, q), x[None])[0]
 
     q = bound.vector(p)
     each = torch.func.vmap(torch.func.jacrev(outputs), in_dims=(None, 0))
