@@ -59,6 +59,7 @@ ALLOWED = {
     "joblib": ["sweep", "experiments"],
     "distributed": ["experiments"],
     "pandas": ["analysis"],
+    "mpmath": ["analysis"],
     "matplotlib": ["figures", "experiments", "report"],
     "jinja2": ["report"],
     "markupsafe": ["report"],

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from netbp.analysis.operators import gauss_newton as gauss_newton
     from netbp.analysis.operators import hessian as hessian
     from netbp.analysis.path import curvature_along as curvature_along
+    from netbp.analysis.precision_bounds import ErrorBounds as ErrorBounds
+    from netbp.analysis.precision_bounds import error_bound as error_bound
+    from netbp.analysis.precision_engine import InPrecision as InPrecision
     from netbp.analysis.profiles import Profile as Profile
     from netbp.analysis.profiles import performance_profile as performance_profile
     from netbp.analysis.rates import RateRange as RateRange
@@ -106,6 +109,8 @@ PUBLIC = {
     "netbp.analysis.noise": "GradientNoise gradient_noise",
     "netbp.analysis.operators": "gauss_newton hessian",
     "netbp.analysis.path": "curvature_along",
+    "netbp.analysis.precision_bounds": "ErrorBounds error_bound",
+    "netbp.analysis.precision_engine": "InPrecision",
     "netbp.analysis.profiles": "Profile performance_profile",
     "netbp.analysis.rates": "RateRange StabilityLimits rate_range_test stability_limits",
     "netbp.analysis.trace": "Estimate trace trace_plus_plus",
