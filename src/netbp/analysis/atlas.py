@@ -186,7 +186,9 @@ def _states(
     for k in range(int(labels.max()) + 1):
         own = order[labels[order] == k]
         middle, values = own[len(own) // 2], costs[own]
-        norms = np.quantile(np.linalg.norm(p[own], axis=1), (0.05, 0.5, 0.95))
+        largest = np.abs(p[own]).max(axis=1, keepdims=True)  # taken out, so that squares of huge numbers do not overflow
+        lengths = largest[:, 0] * np.linalg.norm(p[own] / np.where(largest > 0.0, largest, 1.0), axis=1)
+        norms = np.quantile(lengths, (0.05, 0.5, 0.95))
         few = own[:: max(1, len(own) // 50)]
         gradient = float(np.median([np.linalg.norm(problem.gradient(p[i])) for i in few]))
         said = None if truth is None else categories(np.asarray(problem.cost.predict(outputs[middle])))

@@ -5,9 +5,9 @@ With batches of m points and the rate eta, p_(k+1) = p_k - eta g^_k is an Euler-
     dp = -grad Cost(p) dt + sqrt(eta/m) Sigma(p)^(1/2) dW
 
 (Li, Tai & E, JMLR 20, 2019; the paper's reference [31] is the same idea), in which any factor with F^T F = Sigma may stand for the
-root: dp = -grad Cost dt + sqrt(eta/m) F^T dB, with one Brownian motion for each point and F = (g_i - g)/sqrt(N). So the noise of one
-time step is a random reweighting of the points, of mean 0. With -grad(Cost + eta/4 |grad Cost|^2) as the drift, the moments of the two
-agree to order 2 instead of 1.
+root: dp = -grad Cost dt + sqrt(eta/m) F^T dB, with one Brownian motion for each point and F = (g_i - g)/sqrt(N). So the noise of
+one time step is a random reweighting of the points, of mean 0. With -grad(Cost + eta/4 |grad Cost|^2) as the drift, the moments of
+the two agree to order 2 instead of 1.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def ensemble_gradients(problem: Problem, p: Matrix) -> Array:
     delta = problem.cost.slope(a, y) * shares[:, None]
     for l in range(len(views) - 1, -1, -1):
         below, z = kept[l]
-        sigma, (w, b) = network.activations[l], network.slices[l]
+        sigma, (weights, biases) = network.activations[l], network.slices[l]
         delta = delta * sigma.slope(z, sigma.value(z))
-        out[..., b] = delta
-        out[..., w] = (below[..., :, None] * delta[..., None, :]).reshape(*delta.shape[:2], -1)  # column by column
+        out[..., biases] = delta
+        out[..., weights] = (below[..., :, None] * delta[..., None, :]).reshape(*delta.shape[:2], -1)  # column by column
         delta = delta @ views[l][0]
     return out
 
@@ -75,8 +75,8 @@ def ensemble(
     """M networks from one start (s,), or from M of them (M, s), at the times (n,), ascending whole multiples of the rate.
 
     process: "stochastic gradient", drawn with replacement and taken by the engine; "diffusion"; or "modified", with the drift
-    -grad(Cost + eta/4 |grad Cost|^2). The diffusions are solved with steps of eta/substeps: Heun's method for the drift, the noise at
-    its beginning, with weak errors of order h^2 + eta h for h = eta/substeps, below what is measured. Raises ValueError for times that
+    -grad(Cost + eta/4 |grad Cost|^2). The diffusions are solved with steps of eta/substeps: Heun's method for the drift, the noise
+    at its beginning, with weak errors of order h^2 + eta h for h = eta/substeps, of order 2 in eta. Raises ValueError for times that
     are no multiples, for shapes that do not fit, and for counts below 1.
     """
     p = np.asarray(start, dtype=float)

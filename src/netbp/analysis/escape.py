@@ -38,6 +38,11 @@ class Escape(NamedTuple):
         return self.rate / self.batch
 
     @property
+    def median(self) -> float:
+        """The time by which half of the networks had left, or infinity."""
+        return float(np.quantile(self.times, 0.5, method="inverted_cdf"))
+
+    @property
     def spread(self) -> float:
         """The standard deviation by the mean of the times of those that left: 1 for an exponential law that all obey."""
         times = self.times[np.isfinite(self.times)]
@@ -56,18 +61,18 @@ class Escapes:
     def frame(self) -> Any:
         """A pandas frame with one row for each rate and batch."""
         columns: dict[str, list[Any]] = {name: [getattr(at, name) for at in self.escapes] for name in ("rate", "batch", "noise")}
-        columns |= {name: [getattr(at, name) for at in self.escapes] for name in ("left", "horizon", "spread")}
+        columns |= {name: [getattr(at, name) for at in self.escapes] for name in ("left", "horizon", "median", "spread")}
         columns |= {name: [getattr(at.mean, key) for at in self.escapes] for name, key in (("mean", "value"), ("low", "low"))}
         return frame(columns | {"high": [at.mean.high for at in self.escapes], "networks": [len(at.times) for at in self.escapes]})
 
     def __str__(self) -> str:
-        head = ["rate", "batch", "eta/m", "left", "mean time (95 %)", "steps", "deviation by mean"]
+        head = ["rate", "batch", "eta/m", "left", "median time", "mean, if exponential (95 %)", "deviation by mean"]
         rows = []
         for at in self.escapes:
             told = "none left" if not at.left else f"{at.mean.value:.4g} ({at.mean.low:.4g}-{at.mean.high:.4g})"
-            steps = "" if not at.left else f"{at.mean.value / at.rate:,.0f}"
+            median = f"{at.median:.4g}" if np.isfinite(at.median) else "-"
             spread = "" if np.isnan(at.spread) else f"{at.spread:.2f}"
-            rows.append([f"{at.rate:g}", str(at.batch), f"{at.noise:.3g}", f"{at.left}/{len(at.times)}", told, steps, spread])
+            rows.append([f"{at.rate:g}", str(at.batch), f"{at.noise:.3g}", f"{at.left}/{len(at.times)}", median, told, spread])
         first = f"from cost {self.cost:.4g} to below {self.level:.4g}; trace of Sigma at the start {self.noise:.3g}"
         return f"{first}\n{aligned(head, rows)}"
 
@@ -88,7 +93,8 @@ def escape_times(
     level: between the cost of the minimum at p and the one beyond the barrier. horizon: the time t = k eta until which they are
     watched, every `every` steps. The mean is the maximum likelihood estimate for exponential times seen until the horizon, with
     its chi-squared interval; whether the law is exponential `spread` tells. No formula for the mean is assumed: Kramers' law needs
-    noise that does not depend on p, and here Sigma vanishes where all points are fitted. Raises ValueError when p is below the level.
+    noise that does not depend on p, and here Sigma vanishes where all points are fitted. Raises ValueError when p is below the
+    level.
     """
     p0 = np.asarray(p, dtype=float)
     cost = problem.value(p0)

@@ -64,9 +64,12 @@ def gradient_flow(
 
     t: the end, with 101 times on the way, or the times (n,), ascending from 0 or later. integrator: "LSODA", "Radau" or "BDF" for
     stiff equations, with the exact Jacobian -H, or "RK45" or "DOP853" for others. tolerance: relative, and absolute times 1e-3.
-    modified: eta, for the equation that Euler's method with the step eta solves to second order, p' = -grad(Cost + eta/4
-    |grad Cost|^2) = -(I + eta/2 H) grad Cost; its Jacobian is then taken without third derivatives. Raises ValueError for a stiff integrator above
-    5,000 parameters, for times out of order, and where SciPy gives up.
+    modified: eta, for the equation that Euler's method with the step eta solves to second order,
+
+        p' = -grad(Cost + eta/4 |grad Cost|^2) = -(I + eta/2 H) grad Cost;
+
+    its Jacobian is then taken without third derivatives. Raises ValueError for a stiff integrator above 5,000 parameters, for
+    times out of order, and where SciPy gives up.
     """
     from scipy.integrate import solve_ivp
 

@@ -20,7 +20,7 @@ def share(count: int, trials: int, z: float = Z) -> Interval:
     k, n = float(count), float(trials)
     middle = (k + 0.5 * z * z) / (n + z * z)
     half = z / (n + z * z) * sqrt(k * (n - k) / n + 0.25 * z * z)
-    return Interval(k / n, max(0.0, middle - half), min(1.0, middle + half))
+    return Interval(k / n, max(0.0, middle - half) if count else 0.0, min(1.0, middle + half) if count < trials else 1.0)
 
 
 def percent(found: Interval) -> str:

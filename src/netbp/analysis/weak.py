@@ -53,8 +53,10 @@ class LinearOrders:
     def __str__(self) -> str:
         head = ["model", "rate", "steps", "error of E p", "order", "error of Cov p", "order"]
         rows = [
-            [e.model, f"{e.rate:g}", f"{e.steps:,}", f"{e.mean:.3e}", _told(e.mean_order), f"{e.covariance:.3e}"]
-            + [_told(e.covariance_order)]
+            [
+                *(e.model, f"{e.rate:g}", f"{e.steps:,}", f"{e.mean:.3e}", _told(e.mean_order)),
+                *(f"{e.covariance:.3e}", _told(e.covariance_order)),
+            ]
             for e in self.errors
         ]
         return f"against the stochastic gradient at T = {self.T:g}, batches of {self.batch}\n{aligned(head, rows)}"
@@ -168,7 +170,7 @@ class WeakErrors:
         return tuple(at for at in self.predictions if at.model == model)
 
     def order(self, model: str) -> tuple[float, float]:
-        """The slope of log |error| by log rate and its standard error, by least squares weighted by the errors' own; NaN below 2."""
+        """The slope of log |error| by log rate and its standard error, weighted by the errors' own; NaN for fewer than 2 errors."""
         rows = [at for at in self.of(model) if abs(at.error) > at.within]
         if len(rows) < 2:
             return float("nan"), float("nan")
