@@ -8,12 +8,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from netbp.costs import softmax, softmax_log_loss
 from netbp.sklearn.choices import is_stochastic
 from netbp.sklearn.estimator import NetworkEstimator
-from netbp.sklearn.refusals import check_labels, checked
+from netbp.sklearn.refusals import check_labels, checked, shown
 from netbp.types import Array, Matrix, Vector
 
 
@@ -73,7 +72,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             raise ValueError(f"there is only one class, {known}: a classifier needs at least 2")
         codes = np.searchsorted(known, y).clip(max=len(known) - 1)
         if (strange := np.flatnonzero(known[codes] != y)).size:
-            raise ValueError(f"the label {y[strange[0]]!r} in row {strange[0]} is not among the classes {known}")
+            raise ValueError(f"the label {shown(y[strange[0]])} in row {strange[0]} is not among the classes {known}")
         self.classes_ = known
         return self._learn_more(X, np.eye(len(known))[codes], sample_weight)
 
@@ -97,6 +96,6 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return a[:, 1] - a[:, 0] if a.shape[1] == 2 else a
 
     def _read(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, Array]:
-        X, y = checked(self, X, y, multi_output=True, reset=reset)
+        X, y = checked(self, X, y, reset=reset)
         check_classification_targets(y)
-        return X, column_or_1d(y, warn=True)
+        return X, y

@@ -90,13 +90,14 @@ class NetworkEstimator(BaseEstimator):
     def _learn(self, X: Matrix, y: Matrix, weight: Any, goes_on: bool, codes: Indices | None = None) -> Self:
         """Train on X (N, n_1) with targets y (N, n_L); codes: the classes, which a held-out part is to have in equal shares."""
         X, y, weight, codes = _counting(X, y, self._weights(weight, X), codes)
+        plan_of(vars(self), len(X))  # parameters that make no sense are told before anything else
         random = check_random_state(self.random_state)
         held_out = None
         if self.early_stopping:
             rows, kept = self._split(len(X), codes, random)
             held_out = (X[kept], y[kept], None if weight is None else weight[kept])
             X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
-        plan = plan_of(self.get_params(deep=False), len(X))
+        plan = plan_of(vars(self), len(X))
         rng = np.random.default_rng(random.randint(2**31 - 1))
         start = self._begin(X, y, weight, goes_on, rng)
         problem = self._problem(X, y, weight, held_out)
@@ -110,7 +111,7 @@ class NetworkEstimator(BaseEstimator):
         if self.early_stopping:
             raise ValueError("partial_fit cannot hold points out: set early_stopping=False")
         X, y, weight, _ = _counting(X, y, self._weights(weight, X), None)
-        plan = plan_of(self.get_params(deep=False), len(X))
+        plan = plan_of(vars(self), len(X))
         goes_on = hasattr(self, "p_")
         state = self.run_.state if goes_on else State(np.empty(0))
         rng = getattr(self, "_stream", None)

@@ -58,13 +58,13 @@ def check_labels(classes: Array, codes: Indices, weight: Vector | None) -> None:
     counts = np.bincount(counting, minlength=len(classes))
     if (counts > 0).sum() < 2:
         raise ValueError(
-            f"the labels have only one class, {_shown(classes[counting[0]])}: a classifier needs at least 2"
+            f"the labels have only one class, {shown(classes[counting[0]])}: a classifier needs at least 2"
             + ("" if weight is None else " with a weight above 0")
         )
     if weight is None and (counts == 1).any():
         k = int(np.flatnonzero(counts == 1)[0])
         raise ValueError(
-            f"the label {_shown(classes[k])} is seen once only, in row {int(np.flatnonzero(codes == k)[0])} (counted from 0): give "
+            f"the label {shown(classes[k])} is seen once only, in row {int(np.flatnonzero(codes == k)[0])} (counted from 0): give "
             "more points of its class, join it with another, or leave the row out"
         )
 
@@ -90,12 +90,13 @@ def _complaint(cell: Any) -> str | None:
         value = float(cell)
     except (TypeError, ValueError):
         missing = cell is None or type(cell).__name__ in ("NAType", "NaTType")
-        return "NaN (a missing cell)" if missing else f"{_shown(cell)}, which is not a number,"
+        return "NaN (a missing cell)" if missing else f"{shown(cell)}, which is not a number,"
     if np.isnan(value):
         return "NaN (a missing cell)"
     return None if np.isfinite(value) else "infinity"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """The value as Python writes it, shortened."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 40 else f"{text[:37]}..."
