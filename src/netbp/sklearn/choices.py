@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,9 @@ from netbp.methods import Method
 from netbp.methods.deterministic import LBFGS
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
-from netbp.network import glorot, he
+from netbp.network import Network
 from netbp.rules import adam
+from netbp.types import Vector
 
 ACTIVATIONS: Mapping[str, Activation] = {
     "identity": identity,
@@ -56,9 +58,18 @@ def activation_of(given: Any) -> Activation:
     return ACTIVATIONS[given]
 
 
-def scale_of(activation: Activation) -> Any:
-    """How the start is drawn: `he` for activations with a kink, `glorot` for the others."""
-    return he if activation.kinks else glorot
+def start_of(network: Network, activation: Activation, random: Any) -> Vector:
+    """The start p, (s,), that scikit-learn's networks of these sizes have from this RandomState.
+
+    Layer by layer weights, then biases, uniform within sqrt(6/(n_(l-1) + n_l)), for the logistic function sqrt(2/(n_(l-1) + n_l))
+    (Glorot & Bengio, AISTATS 2010).
+    """
+    p = np.empty(network.size)
+    for layer, (w, b) in zip(network.layers, network.slices, strict=True):
+        bound = sqrt((2.0 if activation == sigmoid else 6.0) / (layer.inputs + layer.outputs))
+        p[w] = random.uniform(-bound, bound, layer.inputs * layer.outputs)
+        p[b] = random.uniform(-bound, bound, layer.outputs)
+    return p
 
 
 def widths_of(hidden: Any) -> list[int]:

@@ -20,7 +20,7 @@ from netbp.network import Network
 from netbp.problem import Problem
 from netbp.record import INTERRUPTED
 from netbp.run import Run, stream, train
-from netbp.sklearn.choices import Plan, activation_of, plan_of, scale_of, widths_of
+from netbp.sklearn.choices import Plan, activation_of, plan_of, start_of, widths_of
 from netbp.sklearn.refusals import checked
 from netbp.stopping import no_improvement
 from netbp.types import Array, Data, Indices, Matrix, State, Vector
@@ -98,8 +98,8 @@ class NetworkEstimator(BaseEstimator):
             held_out = (X[kept], y[kept], None if weight is None else weight[kept])
             X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
         plan = plan_of(vars(self), len(X))
-        rng = np.random.default_rng(random.randint(2**31 - 1))
-        start = self._begin(X, y, weight, goes_on, rng)
+        start = self._begin(X, y, weight, goes_on, random)
+        rng = stream_of(random)
         problem = self._problem(X, y, weight, held_out)
         patience = self.n_iter_no_change
         until = no_improvement(patience, self.tol) if plan.patient or self.early_stopping else None
@@ -114,10 +114,9 @@ class NetworkEstimator(BaseEstimator):
         plan = plan_of(vars(self), len(X))
         goes_on = hasattr(self, "p_")
         state = self.run_.state if goes_on else State(np.empty(0))
-        rng = getattr(self, "_stream", None)
-        if rng is None:
-            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        p = self._begin(X, y, weight, goes_on, rng)
+        random = check_random_state(self.random_state)
+        p = self._begin(X, y, weight, goes_on, random)
+        rng = getattr(self, "_stream", None) or stream_of(random)
         problem = self._problem(X, y, weight, None)
         memory = {name: state.memory[name] for name in MEMORY if name in state.memory}
         state, first = State(p, state.step, memory), problem.value(p)
@@ -132,7 +131,7 @@ class NetworkEstimator(BaseEstimator):
         self.loss_curve_, self.n_iter_ = before + self.loss_curve_, iterations + 1
         return self
 
-    def _begin(self, X: Matrix, y: Matrix, weight: Vector | None, goes_on: bool, rng: np.random.Generator) -> Vector:
+    def _begin(self, X: Matrix, y: Matrix, weight: Vector | None, goes_on: bool, random: Any) -> Vector:
         """Set the network and the scales, and draw the start; or keep all three of an earlier fit."""
         sigma = activation_of(self.activation)
         widths = [X.shape[1], *widths_of(self.hidden_layer_sizes), y.shape[1]]
@@ -145,7 +144,7 @@ class NetworkEstimator(BaseEstimator):
         self.network_ = network
         self.x_scale_ = standardisation(X, weight) if self.standardise else unscaled(X)
         self.y_scale_ = standardisation(y, weight) if self.standardise and self._cost.least_squares else unscaled(y)
-        return network.draw(rng, scale=scale_of(sigma))
+        return start_of(network, sigma, random)
 
     def _problem(self, X: Matrix, y: Matrix, weight: Vector | None, held_out: Any) -> Problem:
         def scaled(x: Matrix, y: Matrix, weight: Vector | None) -> Data:
@@ -207,6 +206,11 @@ def standardisation(values: Matrix, weight: Vector | None) -> Scale:
     deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
     constant = deviation <= 10 * np.finfo(float).eps * len(values)
     return Scale(mean * largest, np.where(constant, 1.0, deviation * largest))
+
+
+def stream_of(random: Any) -> np.random.Generator:
+    """The stream of the batches, seeded by scikit-learn's RandomState."""
+    return np.random.default_rng(random.randint(2**31 - 1))
 
 
 def unscaled(values: Matrix) -> Scale:
