@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from netbp.activations import sigmoid as sigmoid
     from netbp.activations import step as step
     from netbp.activations import tanh as tanh
+    from netbp.analysis.atlas import Atlas as Atlas
+    from netbp.analysis.atlas import atlas as atlas
+    from netbp.analysis.bands import Bands as Bands
+    from netbp.analysis.bands import cost_bands as cost_bands
     from netbp.analysis.comparison import Comparison as Comparison
     from netbp.analysis.comparison import compare as compare
     from netbp.analysis.convergence import Convergence as Convergence
@@ -28,8 +32,20 @@ if TYPE_CHECKING:
     from netbp.analysis.curvature import curvature as curvature
     from netbp.analysis.density import SpectralDensity as SpectralDensity
     from netbp.analysis.density import spectral_density as spectral_density
+    from netbp.analysis.diffusion import Ensemble as Ensemble
+    from netbp.analysis.diffusion import ensemble as ensemble
+    from netbp.analysis.escape import Escapes as Escapes
+    from netbp.analysis.escape import escape_times as escape_times
+    from netbp.analysis.flow import EulerOrder as EulerOrder
+    from netbp.analysis.flow import Flow as Flow
+    from netbp.analysis.flow import euler_order as euler_order
+    from netbp.analysis.flow import gradient_flow as gradient_flow
     from netbp.analysis.lanczos import Eigenvalues as Eigenvalues
     from netbp.analysis.lanczos import extreme_eigenvalues as extreme_eigenvalues
+    from netbp.analysis.minima import Stationary as Stationary
+    from netbp.analysis.minima import newton as newton
+    from netbp.analysis.modes import Connection as Connection
+    from netbp.analysis.modes import connect as connect
     from netbp.analysis.noise import GradientNoise as GradientNoise
     from netbp.analysis.noise import gradient_noise as gradient_noise
     from netbp.analysis.operators import gauss_newton as gauss_newton
@@ -44,9 +60,28 @@ if TYPE_CHECKING:
     from netbp.analysis.rates import StabilityLimits as StabilityLimits
     from netbp.analysis.rates import rate_range_test as rate_range_test
     from netbp.analysis.rates import stability_limits as stability_limits
+    from netbp.analysis.reliability import Reliability as Reliability
+    from netbp.analysis.reliability import reliability as reliability
+    from netbp.analysis.slices import Slice as Slice
+    from netbp.analysis.slices import plane_of_path as plane_of_path
+    from netbp.analysis.slices import plane_through as plane_through
+    from netbp.analysis.slices import random_directions as random_directions
+    from netbp.analysis.slices import slice_line as slice_line
+    from netbp.analysis.slices import slice_plane as slice_plane
+    from netbp.analysis.symmetry import Symmetries as Symmetries
+    from netbp.analysis.symmetry import canonical as canonical
+    from netbp.analysis.symmetry import nearest as nearest
+    from netbp.analysis.symmetry import orbit as orbit
+    from netbp.analysis.symmetry import symmetries as symmetries
+    from netbp.analysis.timesteps import TimeSteps as TimeSteps
+    from netbp.analysis.timesteps import trust_steps as trust_steps
     from netbp.analysis.trace import Estimate as Estimate
     from netbp.analysis.trace import trace as trace
     from netbp.analysis.trace import trace_plus_plus as trace_plus_plus
+    from netbp.analysis.weak import LinearOrders as LinearOrders
+    from netbp.analysis.weak import WeakErrors as WeakErrors
+    from netbp.analysis.weak import linear_orders as linear_orders
+    from netbp.analysis.weak import weak_errors as weak_errors
     from netbp.check import GradientCheck as GradientCheck
     from netbp.check import check_gradient as check_gradient
     from netbp.confusion import Confusion as Confusion
@@ -101,11 +136,18 @@ __version__ = "0.1.0"
 
 PUBLIC = {
     "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
+    "netbp.analysis.atlas": "Atlas atlas",
+    "netbp.analysis.bands": "Bands cost_bands",
     "netbp.analysis.comparison": "Comparison compare",
     "netbp.analysis.convergence": "Convergence convergence",
     "netbp.analysis.curvature": "CurvatureReport curvature",
     "netbp.analysis.density": "SpectralDensity spectral_density",
+    "netbp.analysis.diffusion": "Ensemble ensemble",
+    "netbp.analysis.escape": "Escapes escape_times",
+    "netbp.analysis.flow": "EulerOrder Flow euler_order gradient_flow",
     "netbp.analysis.lanczos": "Eigenvalues extreme_eigenvalues",
+    "netbp.analysis.minima": "Stationary newton",
+    "netbp.analysis.modes": "Connection connect",
     "netbp.analysis.noise": "GradientNoise gradient_noise",
     "netbp.analysis.operators": "gauss_newton hessian",
     "netbp.analysis.path": "curvature_along",
@@ -113,7 +155,12 @@ PUBLIC = {
     "netbp.analysis.precision_engine": "InPrecision",
     "netbp.analysis.profiles": "Profile performance_profile",
     "netbp.analysis.rates": "RateRange StabilityLimits rate_range_test stability_limits",
+    "netbp.analysis.reliability": "Reliability reliability",
+    "netbp.analysis.slices": "Slice plane_of_path plane_through random_directions slice_line slice_plane",
+    "netbp.analysis.symmetry": "Symmetries canonical nearest orbit symmetries",
+    "netbp.analysis.timesteps": "TimeSteps trust_steps",
     "netbp.analysis.trace": "Estimate trace trace_plus_plus",
+    "netbp.analysis.weak": "LinearOrders WeakErrors linear_orders weak_errors",
     "netbp.check": "GradientCheck check_gradient",
     "netbp.confusion": "Confusion",
     "netbp.convolution": "convolution_matrix",

@@ -76,8 +76,8 @@ def ensemble(
 
     process: "stochastic gradient", drawn with replacement and taken by the engine; "diffusion"; or "modified", with the drift
     -grad(Cost + eta/4 |grad Cost|^2). The diffusions are solved with steps of eta/substeps: Heun's method for the drift, the noise
-    at its beginning, with weak errors of order h^2 + eta h for h = eta/substeps, of order 2 in eta. Raises ValueError for times that
-    are no multiples, for shapes that do not fit, and for counts below 1.
+    at its beginning, with weak errors of order h^2 + eta h for h = eta/substeps, of order 2 in eta. Raises ValueError for times
+    that are no multiples, for shapes that do not fit, and for counts below 1.
     """
     p = np.asarray(start, dtype=float)
     p = np.array(np.broadcast_to(p, (M, p.shape[0])) if p.ndim == 1 else p)

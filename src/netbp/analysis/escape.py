@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.analysis.diffusion import descend_at_random
+from netbp.analysis.flow import descended
 from netbp.analysis.noise import gradient_noise
 from netbp.analysis.regression import Interval
 from netbp.analysis.slices import costs_at
@@ -85,16 +86,19 @@ def escape_times(
     horizon: float,
     M: int = 200,
     every: int = 10,
+    quench: tuple[float, int] = (0.0, 0),
     rng: Any = 0,
     progress: Any = None,
 ) -> Escapes:
     """First passages of Cost below a level, by M networks from p (s,), for pairs (eta, m) of rate and batch.
 
     level: between the cost of the minimum at p and the one beyond the barrier. horizon: the time t = k eta until which they are
-    watched, every `every` steps. The mean is the maximum likelihood estimate for exponential times seen until the horizon, with
-    its chi-squared interval; whether the law is exponential `spread` tells. No formula for the mean is assumed: Kramers' law needs
-    noise that does not depend on p, and here Sigma vanishes where all points are fitted. Raises ValueError when p is below the
-    level.
+    watched, every `every` steps. quench: rate and steps of steepest descent that a copy takes before its cost is looked at, so
+    that a network has left when descent no longer leads it back; without it, the noise in p hides low costs.
+
+    The mean is the maximum likelihood estimate for exponential times seen until the horizon, with its chi-squared interval; whether
+    the law is exponential `spread` tells. No formula for the mean is assumed: Kramers' law needs noise that does not depend on p,
+    and here Sigma vanishes where all points are fitted. Raises ValueError when p is below the level.
     """
     p0 = np.asarray(p, dtype=float)
     cost = problem.value(p0)
@@ -103,14 +107,23 @@ def escape_times(
     rows = []
     for k, (rate, batch) in enumerate(settings):
         generator = np.random.default_rng([int(rng), k])
-        rows.append(_watched(problem, p0, level, float(rate), int(batch), horizon, M, every, generator))
+        rows.append(_watched(problem, p0, level, float(rate), int(batch), horizon, M, every, quench, generator))
         if progress is not None:
             progress(k + 1, len(settings), rows[-1].mean.value)
     return Escapes(tuple(rows), cost, float(level), gradient_noise(problem, p0).trace)
 
 
 def _watched(
-    problem: Problem, p0: Vector, level: float, rate: float, batch: int, horizon: float, M: int, every: int, generator: Any
+    problem: Problem,
+    p0: Vector,
+    level: float,
+    rate: float,
+    batch: int,
+    horizon: float,
+    M: int,
+    every: int,
+    quench: Any,
+    generator: Any,
 ) -> Escape:
     total, done = max(1, int(np.ceil(horizon / rate))), 0
     p, alive, times = np.tile(p0, (M, 1)), np.arange(M), np.full(M, np.inf)
@@ -119,7 +132,7 @@ def _watched(
         p = descend_at_random(problem, p, rate, batch, steps, generator)
         done += steps
         with np.errstate(all="ignore"):
-            gone = costs_at(problem, p) < level
+            gone = costs_at(problem, descended(problem, p, *quench) if quench[1] else p) < level
         times[alive[gone]] = done * rate
         p, alive = p[~gone], alive[~gone]
     left, watched = M - len(alive), float(np.where(np.isfinite(times), times, done * rate).sum())

@@ -102,13 +102,14 @@ def trust_steps(
 def _step(problem: Problem, p: Vector, value: float, g: Vector, A: Matrix, h: float) -> tuple[Vector, float, float, int] | None:
     lam, Q = np.linalg.eigh(A)
     along = Q.T @ g
+    rounding = 8.0 * np.finfo(float).eps * max(abs(value), 1e-300)
     for refused in range(200):
         if lam[0] + 1.0 / h > 0.0:
             d = -(Q @ (along / (lam + 1.0 / h)))
             fall = value - problem.value(p + d)
             model = -float(g @ d) - 0.5 * float(d @ (A @ d))
-            if fall > 0.0 and model > 0.0:
-                return d, h, fall / model, refused
+            if model > 0.0 and (fall > 0.0 or model < rounding):  # a decrease that rounding hides counts as the model's
+                return d, h, fall / model if model >= rounding else 1.0, refused
         h *= 0.25
         if h < 1e-12:
             return None

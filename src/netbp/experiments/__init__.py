@@ -12,6 +12,13 @@ from typing import Any
 
 from netbp.experiments.analysis_convergence import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
 from netbp.experiments.analysis_curvature import CurvatureExperiment
+from netbp.experiments.analysis_dynamics import DiffusionExperiment, EscapeExperiment, FlowExperiment
+from netbp.experiments.analysis_landscape import (
+    AtlasExperiment,
+    ConnectExperiment,
+    ReliabilityExperiment,
+    SliceExperiment,
+)
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
 from netbp.experiments.image_drawings import FeatureMaps
@@ -38,6 +45,13 @@ EXPERIMENTS: dict[str, Any] = {
         ComparisonExperiment,
         RatesExperiment,
         CurvatureExperiment,
+        AtlasExperiment,
+        ReliabilityExperiment,
+        SliceExperiment,
+        ConnectExperiment,
+        FlowExperiment,
+        DiffusionExperiment,
+        EscapeExperiment,
     )
 }
 """Experiments by name."""
@@ -104,18 +118,25 @@ __all__ = [
     "TITLES",
     "ActivationDrawing",
     "ArchitectureDrawing",
+    "AtlasExperiment",
     "CifarExperiment",
     "ComparisonExperiment",
+    "ConnectExperiment",
     "ConvergenceExperiment",
     "ConvolutionDrawing",
     "CurvatureExperiment",
+    "DiffusionExperiment",
     "DropoutDrawing",
+    "EscapeExperiment",
     "FeatureMaps",
+    "FlowExperiment",
     "LeastSquaresExperiment",
     "MnistExperiment",
     "NetworkDrawing",
     "PointsDrawing",
     "RatesExperiment",
+    "ReliabilityExperiment",
+    "SliceExperiment",
     "StochasticExperiment",
     "from_settings",
     "settings_of",
