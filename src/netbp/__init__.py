@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from netbp.analysis.operators import gauss_newton as gauss_newton
     from netbp.analysis.operators import hessian as hessian
     from netbp.analysis.path import curvature_along as curvature_along
+    from netbp.analysis.precision import Agreement as Agreement
+    from netbp.analysis.precision import agreement as agreement
     from netbp.analysis.precision_bounds import ErrorBounds as ErrorBounds
     from netbp.analysis.precision_bounds import error_bound as error_bound
     from netbp.analysis.precision_engine import InPrecision as InPrecision
@@ -151,6 +153,7 @@ PUBLIC = {
     "netbp.analysis.noise": "GradientNoise gradient_noise",
     "netbp.analysis.operators": "gauss_newton hessian",
     "netbp.analysis.path": "curvature_along",
+    "netbp.analysis.precision": "Agreement agreement",
     "netbp.analysis.precision_bounds": "ErrorBounds error_bound",
     "netbp.analysis.precision_engine": "InPrecision",
     "netbp.analysis.profiles": "Profile performance_profile",

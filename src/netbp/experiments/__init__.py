@@ -19,6 +19,7 @@ from netbp.experiments.analysis_landscape import (
     ReliabilityExperiment,
     SliceExperiment,
 )
+from netbp.experiments.analysis_precision import PrecisionExperiment
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
 from netbp.experiments.image_drawings import FeatureMaps
@@ -45,6 +46,7 @@ EXPERIMENTS: dict[str, Any] = {
         ComparisonExperiment,
         RatesExperiment,
         CurvatureExperiment,
+        PrecisionExperiment,
         AtlasExperiment,
         ReliabilityExperiment,
         SliceExperiment,
@@ -134,6 +136,7 @@ __all__ = [
     "MnistExperiment",
     "NetworkDrawing",
     "PointsDrawing",
+    "PrecisionExperiment",
     "RatesExperiment",
     "ReliabilityExperiment",
     "SliceExperiment",
