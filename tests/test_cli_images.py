@@ -374,6 +374,37 @@ def test_a_place_that_cannot_be_is_refused_before_any_work(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("cifar --device cuda:99", "there is no device 'cuda:99' here"),
+        ("cifar --device gpu", 'can be "cpu", "cuda" or "cuda:1"'),
+        ("cifar --precision tf32", 'use precision="float32"'),
+        ("cifar --engine compiled", "networks of dense layers"),
+        ("mnist --layers conv --device cuda:99", "there is no device 'cuda:99' here"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_before_any_image_is_read(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for experiment in (CifarExperiment, MnistExperiment):
+        monkeypatch.setattr(experiment, "prepare", lambda self: pytest.fail("images were read"))
+    assert main(["run", *words.split(), "--save", "run.npz"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"netbp: [^\n]+\n", err)
+    assert told in err
+
+
+def test_without_pytorch_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(CifarExperiment, "prepare", lambda self: pytest.fail("images were read"))
+    monkeypatch.setattr("netbp.engines.tensor.find_spec", lambda name: None)
+    assert main(["run", "cifar", "--save", "run.npz"]) == 2
+    assert (
+        capsys.readouterr().err == "netbp: the tensor engine needs PyTorch, which is not installed: pip install 'netbp[images]'\n"
+    )
+
+
 def test_times_are_told_as_people_do() -> None:
     told = [duration(seconds) for seconds in (0.4, 99.4, 1640, 12_000)]
     assert told == ["0 s", "99 s", "27 min", "3 h 20 min"]

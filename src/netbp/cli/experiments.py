@@ -72,6 +72,7 @@ def _run_by_epochs(experiment: Any, path: Path, resume: bool) -> int:
     if log == path:
         raise ValueError(f"{path} is how the run's log is called: let the name of the run's file end in .npz")
     check_writable(path)
+    experiment.check_engine()
     print("reading and preparing the images", file=sys.stderr, flush=True)
     print(experiment.introduction(), flush=True)
     journal = Journal(log, Run.load(path).step if resume else 0)

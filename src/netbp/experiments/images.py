@@ -106,6 +106,12 @@ class ImageExperiment:
         """The cost of the training images, with the validation images beside it."""
         return self.made
 
+    def check_engine(self) -> None:
+        """Raise ValueError, before any image is read, when the engine cannot do it, or its device or PyTorch is missing."""
+        sizes = self.network().sizes
+        blank = Data(np.zeros((1, sizes[0]), np.float32), np.eye(1, sizes[-1]))
+        _ = self.make(Prepared(blank, blank, None, Preprocessing(), (1, 1, sizes[0]), (), "a blank image")).bound
+
     @property
     def per_epoch(self) -> int:
         """Steps in an epoch."""
