@@ -240,7 +240,7 @@ def test_weak_errors_on_the_network_shrink_with_the_rate(ten, start):
 
 def test_first_passages_are_the_first(ten, start):
     level = 0.2
-    found = escape_times(ten, start, level, [(5.0, 1), (5.0, 4)], 4000.0, M=30, every=1, rng=5)
+    found = escape_times(ten, start, level, [(5.0, 1), (5.0, 4)], 4000.0, M=30, every=5.0, rng=5)
     for at in found.escapes:
         assert at.left == np.isfinite(at.times).sum()
         assert at.mean.low <= at.mean.value <= at.mean.high
@@ -257,7 +257,7 @@ def test_first_passages_are_the_first(ten, start):
     same = times < np.inf
     np.testing.assert_array_equal(found.escapes[0].times[same], times[same])
     assert "eta/m" in str(found)
-    calm = escape_times(ten, start, level, [(5.0, 1)], 500.0, M=30, every=10, quench=(1.0, 200), rng=5).escapes[0]
+    calm = escape_times(ten, start, level, [(5.0, 1)], 500.0, M=30, every=50.0, quench=(1.0, 200), rng=5).escapes[0]
     assert calm.left > 0  # descent for a time of 200 goes below the level before the noisy cost does
     with pytest.raises(ValueError, match="below the level"):
         escape_times(ten, start, 1.0, [(1.0, 1)], 10.0)

@@ -85,7 +85,7 @@ def escape_times(
     settings: Sequence[tuple[float, int]],
     horizon: float,
     M: int = 200,
-    every: int = 10,
+    every: float = 10.0,
     quench: tuple[float, int] = (0.0, 0),
     rng: Any = 0,
     progress: Any = None,
@@ -93,7 +93,7 @@ def escape_times(
     """First passages of Cost below a level, by M networks from p (s,), for pairs (eta, m) of rate and batch.
 
     level: between the cost of the minimum at p and the one beyond the barrier. horizon: the time t = k eta until which they are
-    watched, every `every` steps. quench: rate and steps of steepest descent that a copy takes before its cost is looked at, so
+    watched; `every`: the time between two looks. quench: rate and steps of steepest descent that a copy takes before its cost is looked at, so
     that a network has left when descent no longer leads it back; without it, the noise in p hides low costs.
 
     The mean is the maximum likelihood estimate for exponential times seen until the horizon, with its chi-squared interval; whether
@@ -121,14 +121,14 @@ def _watched(
     batch: int,
     horizon: float,
     M: int,
-    every: int,
+    every: float,
     quench: Any,
     generator: Any,
 ) -> Escape:
     total, done = max(1, int(np.ceil(horizon / rate))), 0
     p, alive, times = np.tile(p0, (M, 1)), np.arange(M), np.full(M, np.inf)
     while done < total and len(alive):
-        steps = min(every, total - done)
+        steps = min(max(1, round(every / rate)), total - done)
         p = descend_at_random(problem, p, rate, batch, steps, generator)
         done += steps
         with np.errstate(all="ignore"):

@@ -155,12 +155,12 @@ class EscapeExperiment:
 
     name: ClassVar[str] = "escape"
 
-    layers: str = field(default="2-3-2", metadata={"help": "widths of the layers, from input to output"})
+    layers: str = field(default="2-2-2", metadata={"help": "widths of the layers, from input to output"})
     points: PointsName = field(default="ten", metadata={"help": POINTS})
-    penalty: float = field(default=3e-3, metadata={"help": "lambda of (33)"})
-    rates: str = field(default="0.5,1,2,4", metadata={"help": "rates, with commas between"})
-    batches: str = field(default="1,2", metadata={"help": "batch sizes, with commas between; eta = rate times batch"})
-    horizon: float = field(default=20_000.0, metadata={"help": "until when they are watched"})
+    penalty: float = field(default=1e-3, metadata={"help": "lambda of (33)"})
+    strengths: str = field(default="0.2,0.3,0.4,0.6,0.8", metadata={"help": "values of eta/m, with commas between"})
+    batches: str = field(default="1,2", metadata={"help": "batch sizes m, with commas between"})
+    horizon: float = field(default=100_000.0, metadata={"help": "until when they are watched"})
     networks: int = field(default=100, metadata={"help": "how many for each rate and batch"})
     seed: int = field(default=0, metadata={"help": SEED})
 
@@ -175,10 +175,10 @@ class EscapeExperiment:
             raise ValueError(f"with the penalty {self.penalty:g} only {len(found)} isolated minima were found: try another")
         best, poor = found[0].costs[0], found[1]
         assert poor.minimum is not None
-        settings = [(x * m, int(m)) for m in _numbers(self.batches, "batches") for x in _numbers(self.rates, "rates")]
-        quench = (0.5 / poor.minimum.highest, 4000)
+        settings = [(x * m, int(m)) for m in _numbers(self.batches, "batches") for x in _numbers(self.strengths, "strengths")]
+        quench = (0.5 / poor.minimum.highest, 1000)
         level = 0.5 * (best + poor.costs[0])
-        return escape_times(problem, poor.p, level, settings, self.horizon, self.networks, 200, quench, self.seed, progress)
+        return escape_times(problem, poor.p, level, settings, self.horizon, self.networks, 50.0, quench, self.seed, progress)
 
     def draw(self, result: Escapes | None = None) -> Any:
         """Mean times against m/eta; a Figure."""

@@ -97,11 +97,21 @@ def draw_slice(ax: Any, found: Slice, levels: int = 14) -> None:
         return
     logs = np.log10(np.maximum(costs, 1e-300))
     low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
-    edges = np.linspace(low, high + 1e-9, levels)
-    ax.contourf(*found.axes, logs.T, levels=edges, cmap="Blues_r", alpha=0.9)
-    lines = ax.contour(*found.axes, logs.T, levels=edges[1:-1:2], colors=[INK], linewidths=0.6, linestyles="solid")
     close = high - low < 3
-    ax.clabel(lines, fmt=lambda x: f"{10.0**x:.2g}" if close else power_of_ten(round(x, 1)), fontsize=10)
+    edges = np.linspace(low, high + 1e-9, levels)
+    if not close:  # whole decades
+        every = max(1, -(-int(np.ceil(high) - np.floor(low)) // levels))
+        edges = np.arange(np.floor(low), np.ceil(high) + every, every)
+    ax.contourf(*found.axes, logs.T, levels=edges, cmap="Blues_r", alpha=0.9)
+    lines = ax.contour(
+        *found.axes,
+        logs.T,
+        levels=edges[1 : -1 : 2 if close or len(edges) > 8 else 1],
+        colors=[INK],
+        linewidths=0.6,
+        linestyles="solid",
+    )
+    ax.clabel(lines, fmt=lambda x: f"{10.0**x:.2g}" if close else power_of_ten(x), fontsize=10)
     if found.path is not None:
         if len(found.path) > 3:
             ax.plot(*found.path.T, color=RED, linewidth=1.6)
