@@ -88,15 +88,16 @@ class Atlas:
         )
 
     def __str__(self) -> str:
-        head = ["% of starts", "lowest", "median", "highest", "|p|", "|grad|", "wrong points", "level", "what is told apart"]
+        head = ["starts", "% (95 %)", "lowest", "median", "highest", "|p|", "|grad|", "wrong points", "level", "what is told apart"]
         if self.refined:
             head = [
-                "% of starts",
+                "starts",
+                "% (95 %)",
                 "cost",
                 "|p|",
                 "|grad|",
-                "lambda min",
-                "lambda max",
+                "lowest",
+                "highest",
                 "kind",
                 "wrong points",
                 "what is told apart",
@@ -122,9 +123,9 @@ class Atlas:
         if at.minimum is not None:
             m = at.minimum
             numbers = [f"{m.cost:.8g}", f"{at.norms[1]:.3g}", *(f"{x:.1e}" for x in (m.gradient, m.lowest, m.highest))]
-            return [percent(at.share), *numbers, m.kind, wrong, str(at.partition)]
+            return [f"{at.starts:,}", percent(at.share), *numbers, m.kind, wrong, str(at.partition)]
         numbers = [f"{x:.3g}" for x in (*at.costs, at.norms[1], at.gradient)]
-        return [percent(at.share), *numbers, wrong, f"{at.partition.level:.3g}", str(at.partition)]
+        return [f"{at.starts:,}", percent(at.share), *numbers, wrong, f"{at.partition.level:.3g}", str(at.partition)]
 
 
 def atlas(

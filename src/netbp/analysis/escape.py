@@ -93,8 +93,8 @@ def escape_times(
     """First passages of Cost below a level, by M networks from p (s,), for pairs (eta, m) of rate and batch.
 
     level: between the cost of the minimum at p and the one beyond the barrier. horizon: the time t = k eta until which they are
-    watched; `every`: the time between two looks. quench: rate and steps of steepest descent that a copy takes before its cost is looked at, so
-    that a network has left when descent no longer leads it back; without it, the noise in p hides low costs.
+    watched. every: the time between two looks. quench: rate and steps of steepest descent that a copy takes before its cost is
+    looked at, so that a network has left when descent no longer leads it back; without it, the noise in p hides low costs.
 
     The mean is the maximum likelihood estimate for exponential times seen until the horizon, with its chi-squared interval; whether
     the law is exponential `spread` tells. No formula for the mean is assumed: Kramers' law needs noise that does not depend on p,

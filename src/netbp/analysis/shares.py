@@ -25,4 +25,5 @@ def share(count: int, trials: int, z: float = Z) -> Interval:
 
 def percent(found: Interval) -> str:
     """The share and its interval in per cent."""
-    return f"{100 * found.value:.1f} ({100 * found.low:.1f}-{100 * found.high:.1f})"
+    digits = 1 if found.value >= 0.002 else 2
+    return f"{100 * found.value:.{digits}f} ({100 * found.low:.{digits}f}-{100 * found.high:.{digits}f})"
