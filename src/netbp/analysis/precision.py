@@ -89,14 +89,10 @@ class Agreement:
             (e.name, _short(e.cost), *(w for d in (e.output, e.gradient) for w in (_short(d.ulps), d.where, *map(_short, d[2:]))))
             for e in self.engines
         ]
-        layers = [
-            (
-                d.precision,
-                str(d.layer),
-                *("-" if value is None else _short(value) for value in (d.z, d.a, d.delta, d.weights, d.biases)),
-            )
-            for d in self.layers
-        ]
+        layers = []
+        for d in self.layers:
+            parts = ("-" if value is None else _short(value) for value in (d.z, d.a, d.delta, d.weights, d.biases))
+            layers.append((d.precision, str(d.layer), *parts))
         steps = ("steps of", "steps", "any bit", f"> {self.moved.beyond:g} ulps", "ulps at the end", "relative")
         return "\n".join(
             [

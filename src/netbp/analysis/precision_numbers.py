@@ -88,7 +88,8 @@ def precision_of(asked: str | int | Precision) -> Precision:
 def distance(a: Array, b: Array) -> Array:
     """|a - b|, entry by entry, as float64: the difference is taken in the wider type of the two, at least long double."""
     if np.asarray(a).dtype == object or np.asarray(b).dtype == object:
-        return np.asarray(np.abs(np.asarray(a) - np.asarray(b)), dtype=object).astype(float)
+        a, b = (x if np.asarray(x).dtype == object else multiple(FALLBACK).cast(x) for x in (a, b))
+        return np.asarray(np.abs(a - b), dtype=object).astype(float)
     return np.abs(np.asarray(a, dtype=np.longdouble) - np.asarray(b, dtype=np.longdouble)).astype(float)
 
 

@@ -22,7 +22,7 @@ def draw_partings(ax: Any, partings: Sequence[Parting], labels: Sequence[str] | 
     """
     if not partings:
         raise ValueError("there are no partings to draw: give those of nb.agreement(problem, p)")
-    names = [" / ".join(part.names) for part in partings] if labels is None else labels
+    names = [" / ".join(part.names).replace("reference, long", "long") for part in partings] if labels is None else labels
     low, high = np.inf, 0.0
     for part, name, (colour, dash) in zip(partings, names, PENS, strict=False):
         every = max(1, len(part.steps) // POINTS)
@@ -37,7 +37,7 @@ def draw_partings(ax: Any, partings: Sequence[Parting], labels: Sequence[str] | 
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     decades(ax.yaxis, 0.3 * low, 3 * high)
     ax.grid(True, color=INK, alpha=0.15, linewidth=0.8)
-    ax.legend(loc="best", fontsize=11)
+    ax.legend(loc="best", fontsize=9.5)
 
 
 def draw_error_bounds(ax: Any, confirmation: Confirmation) -> None:
