@@ -106,12 +106,12 @@ class DiffusionExperiment:
     name: ClassVar[str] = "diffusion"
 
     time: float = field(default=40.0, metadata={"help": "the time at which means are compared on the network"})
-    rates: str = field(default="8,4,2,1", metadata={"help": "rates there, with commas between"})
-    networks: int = field(default=4000, metadata={"help": "networks in each of those ensembles"})
+    rates: str = field(default="8,4,2", metadata={"help": "rates there, with commas between"})
+    networks: int = field(default=1000, metadata={"help": "networks in each of those ensembles"})
     batch: int = field(default=1, metadata={"help": "points per step, m of (17)"})
     band_rate: float = field(default=2.0, metadata={"help": "the rate of the bands"})
-    band_time: float = field(default=4000.0, metadata={"help": "until when they go"})
-    band_networks: int = field(default=200, metadata={"help": "networks in each of the bands' ensembles"})
+    band_time: float = field(default=2000.0, metadata={"help": "until when they go"})
+    band_networks: int = field(default=100, metadata={"help": "networks in each of the bands' ensembles"})
     seed: int = field(default=5000, metadata={"help": SEED})
 
     def run(self, progress: Any = None, save: Any = None, resume: Any = None) -> Diffusions:
@@ -160,8 +160,8 @@ class EscapeExperiment:
     penalty: float = field(default=1e-3, metadata={"help": "lambda of (33)"})
     strengths: str = field(default="0.2,0.3,0.4,0.6,0.8", metadata={"help": "values of eta/m, with commas between"})
     batches: str = field(default="1,2", metadata={"help": "batch sizes m, with commas between"})
-    horizon: float = field(default=100_000.0, metadata={"help": "until when they are watched"})
-    networks: int = field(default=100, metadata={"help": "how many for each rate and batch"})
+    horizon: float = field(default=30_000.0, metadata={"help": "until when they are watched"})
+    networks: int = field(default=60, metadata={"help": "how many for each rate and batch"})
     seed: int = field(default=0, metadata={"help": SEED})
 
     def run(self, progress: Any = None, save: Any = None, resume: Any = None) -> Escapes:
