@@ -108,7 +108,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def test_it_says_what_it_does_and_logs_every_epoch(trained: Path) -> None:
     run, out, err = nb.Run.load(trained), *((trained.parent / name).read_text() for name in ("out", "err"))
     assert "CIFAR-10: 150 images to train on, 30 to validate on (the test images)" in out
-    assert "145,578 parameters, softmax_log_loss cost, 2 epochs of 3 steps, tensor engine in float32 on cpu" in out
+    assert "145,578 parameters, softmax_log_loss cost, 2 epochs of 3 steps, tensor engine on cpu in float32" in out
     assert f"saved in run.npz as it goes, its log in run.jsonl; when it was stopped, it goes on with\n  {again(2)}" in out
     assert HEADER in err
     assert len(re.findall(r"^ +[12]/2 +\d\.\d{4}", err, flags=re.MULTILINE)) == 2
@@ -394,6 +394,12 @@ def test_an_engine_that_cannot_be_is_refused_before_any_image_is_read(
     assert out == ""
     assert re.fullmatch(r"netbp: [^\n]+\n", err)
     assert told in err
+
+
+def test_a_device_without_bfloat16_is_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netbp.engines.tensor.settings.has_bfloat16", lambda device: False)
+    told = CifarExperiment(precision="bfloat16", preprocessing="standardise").introduction()
+    assert told.endswith("tensor engine on cpu in float32, since this device has no bfloat16")
 
 
 def test_without_pytorch_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,8 +152,9 @@ class ImageExperiment:
         """What is about to be trained on what, in two lines."""
         problem = self.made
         engine = f"{problem.engine.name} engine" if problem.engine is not None else ""
-        if engine.startswith("tensor"):
-            engine = f"{engine} in {self.precision} on {self.device}"
+        facts = getattr(problem.bound, "facts", None)  # what it really is: a device without bfloat16 says so
+        if facts:
+            engine = f"{engine} on {facts['device']} in {facts['precision']}"
         return (
             f"{self.prepared.told}\n"
             f"{problem.size:,} parameters, {problem.cost!r} cost, {self.epochs} epochs of {self.per_epoch} steps, {engine}"
