@@ -504,7 +504,7 @@ def test_paper_fails_when_a_number_does(
 ) -> None:
     seen: list[Path] = []
     monkeypatch.setattr(
-        netbp.report, "write_report", lambda out, progress: seen.append(out) or Report(out / "report.html", passed, 3, 1.0)
+        netbp.report, "write_report", lambda out, progress, images: seen.append(out) or Report(out / "report.html", passed, 3, 1.0)
     )
     assert main(["paper", "--out", "there"]) == code
     assert seen == [Path("there")]
