@@ -110,8 +110,11 @@ def draw_bars(ax: Any, values: Array, names: Sequence[str] = ()) -> None:
         ax.axvline(0.0, color=INK, linewidth=0.8)
         ax.invert_yaxis()
         ax.set_box_aspect(1)
+        ax.set_xlabel("value", fontsize=12)
         return
     ax.bar(np.arange(1, len(values) + 1), values, width=0.85, color=INK)
     ax.set(xlim=(0.3, len(values) + 0.7), box_aspect=1)
+    ax.set_xlabel("neuron", fontsize=12)
+    ax.set_ylabel("value", fontsize=12, labelpad=2)
     ax.axhline(0.0, color=INK, linewidth=0.8)
     ax.xaxis.get_major_locator().set_params(integer=True)
