@@ -1,0 +1,6 @@
+/** Requests to the server. */
+
+/** A client. */
+export function createClient() {
+  return {};
+}
