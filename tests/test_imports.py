@@ -16,7 +16,7 @@ SOURCE = Path(netbp.__file__).parent
 
 # A module or package and its level. Each may import its own row and the rows above it.
 LEVELS = {
-    **dict.fromkeys(["types", "matlab", "files", "processes"], 0),
+    **dict.fromkeys(["types", "matlab", "files", "frames", "processes"], 0),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
     **dict.fromkeys(["layers", "layertable", "written", "network", "convolution"], 2),
     **dict.fromkeys(["engines"], 3),
@@ -58,7 +58,8 @@ ALLOWED = {
     "tqdm": ["data"],
     "joblib": ["sweep", "experiments"],
     "distributed": ["experiments"],
-    "pandas": ["analysis"],
+    "pandas": ["frames"],
+    "polars": ["frames"],
     "mpmath": ["analysis"],
     "matplotlib": ["figures", "experiments", "report"],
     "jinja2": ["report"],
@@ -83,6 +84,7 @@ HEAVY = [
     "starlette",
     "jax",
     "pandas",
+    "polars",
     "sklearn",
 ]
 

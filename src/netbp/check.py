@@ -15,6 +15,7 @@ import numpy as np
 from numpy.linalg import norm
 from numpy.typing import ArrayLike
 
+from netbp.frames import Library, fields_of, frame
 from netbp.kinks import away_from_kinks, reach
 from netbp.network import Network
 from netbp.problem import Problem
@@ -78,6 +79,11 @@ class GradientCheck:
     def passed(self) -> bool:
         """Whether every entry passed."""
         return all(entry.passed for entry in (*self.layers, self.total))
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each layer with parameters, and one, without a layer, for all; the columns of `LayerCheck`."""
+        names = ("layer", "parameters", "derivative", "central", "complex_step", "first", "second", "verdict", "reason")
+        return frame(fields_of((*self.layers, self.total), names), library)
 
     def __str__(self) -> str:
         entries = (*self.layers, self.total)

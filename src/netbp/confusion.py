@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from io import StringIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netbp.frames import Library, frame
 from netbp.types import Indices, Vector
 from netbp.validation import ranks
 
@@ -106,6 +107,12 @@ class Confusion:
         if not 1 <= k <= len(self.classes):
             raise ValueError(f"top-{k} makes no sense for {len(self.classes)} classes: k can be 1 to {len(self.classes)}")
         return int(self.ranks[:k].sum()) / self.total if self.total else np.nan
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each pair of classes: predicted, true, count, and share, that of all points, NaN without points."""
+        K, shares = len(self.classes), self.counts / self.total if self.total else np.full(self.counts.shape, np.nan)
+        columns = {"predicted": np.repeat(self.classes, K), "true": np.tile(self.classes, K)}
+        return frame(columns | {"count": self.counts.ravel(), "share": shares.ravel()}, library)
 
     # -- the paper's layout ----------------------------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
+from netbp.frames import Library, fields_of, frame
 from netbp.layers import Conv, Dense, Layer, Pool, Shape, geometry, shown
 
 
@@ -49,6 +51,21 @@ class LayerTable:
     def memory(self, itemsize: int) -> tuple[int, int]:
         """The bytes of all parameters and of all activations of one point, in numbers of `itemsize` bytes."""
         return self.parameters * itemsize, sum(row.activations(itemsize) for row in self.rows)
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each layer.
+
+        l, layer, output (its shape), parameters, multiply_adds (of one point), sees and every (shapes, in numbers of the input;
+        empty where it sees all), and bytes, of one point's activations in float32.
+        """
+        columns: dict[str, list[Any]] = fields_of(self.rows, ("l",))
+        columns["layer"] = ["input" if row.layer is None else repr(row.layer) for row in self.rows]
+        columns["output"] = [shown(row.output) for row in self.rows]
+        columns |= fields_of(self.rows, ("parameters", "multiply_adds"))
+        columns["sees"] = [shown(row.field) if row.field else "" for row in self.rows]
+        columns["every"] = [shown(row.step) if row.field else "" for row in self.rows]
+        columns["bytes"] = [row.activations(4) for row in self.rows]
+        return frame(columns, library)
 
     def __str__(self) -> str:
         (p4, a4), (p8, a8) = self.memory(4), self.memory(8)

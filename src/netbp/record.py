@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netbp.files import write_atomically
+from netbp.frames import Library, frame
 from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED
 from netbp.provenance import plain
 from netbp.runfile import RunFileError, pack, read
@@ -57,6 +58,22 @@ class Run:
     def costs(self) -> Array:
         """The recorded costs (9), (n,) or (n, M); empty when none were recorded."""
         return self.series["cost"].values if "cost" in self.series else np.empty((0, *self.p.shape[:-1]))
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each step at which a curve was recorded: step, and each curve by name, NaN where it has no value there.
+
+        Of M networks there is one row for each step and network, numbered from 1. cost: Cost (9); errors top1, top5: shares.
+        """
+        steps = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(curve.steps for curve in self.series.values())]))
+        M = 1 if self.p.ndim == 1 else len(self.p)
+        columns: dict[str, Array] = {"step": np.repeat(steps, M)}
+        if self.p.ndim > 1:
+            columns["network"] = np.tile(np.arange(1, M + 1), len(steps))
+        for name, curve in self.series.items():
+            values = np.full((len(steps), M), np.nan)
+            values[np.searchsorted(steps, curve.steps)] = np.reshape(curve.values, (len(curve.steps), -1))
+            columns[name] = values.ravel()
+        return frame(columns, library)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to one file, atomically, without pickle. Raises NotWrittenError; what stood there is then untouched."""

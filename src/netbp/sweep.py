@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netbp.engines import REASONS, RUNNING
+from netbp.frames import Library, frame
 from netbp.methods import Method
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
@@ -48,6 +49,12 @@ class Multistart(NamedTuple):
     messages: tuple[str, ...]
     quantiles: dict[float, float]
     level: float
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each start, numbered from 1: start, cost (infinite where it diverged), success, message."""
+        starts = np.arange(1, len(self.costs) + 1)
+        columns = {"start": starts, "cost": self.costs, "success": self.costs <= self.level, "message": list(self.messages)}
+        return frame(columns, library)
 
     def __str__(self) -> str:
         lines = [

@@ -12,7 +12,8 @@ from netbp.analysis.minima import Stationary, newton
 from netbp.analysis.regression import Interval
 from netbp.analysis.shares import percent, share
 from netbp.analysis.symmetry import Symmetries, symmetries
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.methods import Method
 from netbp.problem import Problem, categories
 from netbp.sweep import multistart
@@ -70,8 +71,12 @@ class Atlas:
         found = [at for at in self.states if at.minimum is not None and at.minimum.kind == "minimum"]
         return tuple(sorted(found, key=lambda at: at.costs[0]))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each class."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each class.
+
+        count (of starts), share with its 95 % interval low and high, the median cost, what is told apart (level, parts), the points
+        classified wrongly, the median norm of p, and the kind of the minimum.
+        """
         return frame(
             {
                 "count": [at.starts for at in self.states],
@@ -84,7 +89,8 @@ class Atlas:
                 "wrong": ["" if at.wrong is None else ranges(at.wrong) for at in self.states],
                 "norm": [at.norms[1] for at in self.states],
                 "kind": ["" if at.minimum is None else at.minimum.kind for at in self.states],
-            }
+            },
+            library,
         )
 
     def __str__(self) -> str:

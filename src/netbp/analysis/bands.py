@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from netbp.analysis.diffusion import Process, ensemble
 from netbp.analysis.flow import gradient_flow
 from netbp.analysis.slices import costs_at
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.problem import Problem
 from netbp.types import Matrix, Vector
 
@@ -31,12 +32,16 @@ class Bands(NamedTuple):
     batch: int
     M: int
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each time."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each time t = k eta.
+
+        flow: its cost. Each process by name: its mean cost, and the error, half of the 95 % interval. 5 %, median, 95 %: quantiles
+        of the stochastic gradient's costs.
+        """
         columns: dict[str, Any] = {"t": self.t, "flow": self.flow}
         for name in self.mean:
             columns |= {name: self.mean[name], f"{name} error": self.error[name]}
-        return frame(columns | dict(zip(("5 %", "median", "95 %"), self.quantiles, strict=True)))
+        return frame(columns | dict(zip(("5 %", "median", "95 %"), self.quantiles, strict=True)), library)
 
     def __str__(self) -> str:
         at = np.unique(np.linspace(0, len(self.t) - 1, min(10, len(self.t))).astype(int))

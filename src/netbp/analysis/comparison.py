@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.counting import Counting
 from netbp.analysis.profiles import Profile, performance_profile
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.methods import Method
 from netbp.methods.streams import restored, state_of, streams_from
 from netbp.problem import Problem
@@ -69,8 +70,11 @@ class Comparison:
         """Dolan & More's performance profile over the starts, for the lowest level or another."""
         return performance_profile(self.names, self.effort(self.levels[-1] if level is None else level, by))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each method, start and level."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each method, start (from 0) and level.
+
+        work, in gradients of all points, and seconds: infinite where the level was not reached.
+        """
         rows = [(m, i, level) for m in range(len(self.names)) for i in range(len(self.traces[0])) for level in self.levels]
         work = {level: self.effort(level) for level in self.levels}
         seconds = {level: self.effort(level, "seconds") for level in self.levels}
@@ -81,7 +85,8 @@ class Comparison:
                 "level": [level for _, _, level in rows],
                 "work": [work[level][m, i] for m, i, level in rows],
                 "seconds": [seconds[level][m, i] for m, i, level in rows],
-            }
+            },
+            library,
         )
 
     def __str__(self) -> str:

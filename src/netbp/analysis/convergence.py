@@ -10,7 +10,7 @@ import numpy as np
 from netbp.analysis.decay import Decay, decay
 from netbp.analysis.plateaus import Plateau, plateaus
 from netbp.analysis.ratios import Ratios, ratios
-from netbp.analysis.tables import frame
+from netbp.frames import Library, frame
 from netbp.run import Run
 from netbp.streaming import Series
 from netbp.types import Vector
@@ -55,9 +55,9 @@ class Convergence:
         """log(C_first/C_last)/(last - first): the net decay per step between two steps."""
         return float(np.log(self.at(first) / self.at(last)) / (last - first))
 
-    def frame(self) -> Any:
-        """Steps, costs and the fitted curve as a pandas frame."""
-        return frame({"step": self.steps, "cost": self.costs, "fitted": self.decay.curve(self.steps)})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each recorded step: step, cost (less the floor), fitted."""
+        return frame({"step": self.steps, "cost": self.costs, "fitted": self.decay.curve(self.steps)}, library)
 
     def __str__(self) -> str:
         d, r = self.decay, self.ratios

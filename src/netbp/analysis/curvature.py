@@ -12,8 +12,9 @@ from netbp.analysis.density import spectral_density
 from netbp.analysis.lanczos import extreme_eigenvalues
 from netbp.analysis.noise import effective_rank
 from netbp.analysis.operators import Curvature, gauss_newton, hessian, layers_of
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
 from netbp.analysis.trace import Estimate, trace, trace_plus_plus
+from netbp.frames import Library, frame
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -76,8 +77,12 @@ class CurvatureReport:
         top = self.hessian.highest.value
         return 2.0 / top if top > 0.0 else float("inf")
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each matrix and layer."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each matrix and layer, no layer for all parameters.
+
+        size, lowest and highest eigenvalue, how many are negative, and the trace, each with its error; effective_rank, rank, and
+        how many products it took.
+        """
         columns: dict[str, list[Any]] = {"matrix": [s.matrix for s in self.spectra], "layer": [s.layer for s in self.spectra]}
         columns["size"] = [s.size for s in self.spectra]
         for name in ("lowest", "highest", "negative", "trace"):
@@ -85,7 +90,7 @@ class CurvatureReport:
             columns[f"{name}_error"] = [getattr(s, name).error for s in self.spectra]
         for name in ("effective_rank", "rank", "products"):
             columns[name] = [getattr(s, name) for s in self.spectra]
-        return frame(columns)
+        return frame(columns, library)
 
     def __str__(self) -> str:
         head = ["matrix", "layer", "size", "lowest", "highest", "below 0", "trace", "eff. rank", "rank"]

@@ -16,6 +16,7 @@ import numpy as np
 from netbp.analysis.lanczos import lanczos
 from netbp.analysis.operators import as_operator
 from netbp.analysis.trace import Estimate
+from netbp.frames import Library, frame
 from netbp.types import Matrix, Vector
 
 
@@ -48,6 +49,11 @@ class SpectralDensity(NamedTuple):
         z = (np.asarray(grid)[:, None, None] - self.nodes) / width
         each = (self.weights * np.exp(-0.5 * z * z)).sum(axis=2) / (width * np.sqrt(2.0 * np.pi))
         return each.mean(axis=1), each.std(axis=1, ddof=1) / np.sqrt(each.shape[1])
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each node of each probe's quadrature: probe (from 1), node (an eigenvalue), weight."""
+        probes = np.repeat(np.arange(1, len(self.nodes) + 1), self.nodes.shape[1])
+        return frame({"probe": probes, "node": self.nodes.ravel(), "weight": self.weights.ravel()}, library)
 
     def _estimate(self, each: Vector, factor: float) -> Estimate:
         return Estimate(factor * float(each.mean()), factor * float(each.std(ddof=1) / np.sqrt(len(each))), self.products)

@@ -14,7 +14,8 @@ from netbp.analysis.flow import descended
 from netbp.analysis.noise import gradient_noise
 from netbp.analysis.regression import Interval
 from netbp.analysis.slices import costs_at
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, fields_of, frame
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -59,12 +60,16 @@ class Escapes:
     level: float
     noise: float
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each rate and batch."""
-        columns: dict[str, list[Any]] = {name: [getattr(at, name) for at in self.escapes] for name in ("rate", "batch", "noise")}
-        columns |= {name: [getattr(at, name) for at in self.escapes] for name in ("left", "horizon", "median", "spread")}
-        columns |= {name: [getattr(at.mean, key) for at in self.escapes] for name, key in (("mean", "value"), ("low", "low"))}
-        return frame(columns | {"high": [at.mean.high for at in self.escapes], "networks": [len(at.times) for at in self.escapes]})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each rate and batch.
+
+        noise: eta/m. networks: how many were watched, and left how many of them left. Times are t = k eta: horizon, median, mean
+        with its 95 % interval low and high; spread: deviation by mean.
+        """
+        columns = fields_of(self.escapes, ("rate", "batch", "noise", "left", "horizon", "median", "spread"))
+        mean = fields_of([at.mean for at in self.escapes], ("value", "low", "high"))
+        columns |= {"mean": mean["value"], "low": mean["low"], "high": mean["high"]}
+        return frame(columns | {"networks": [len(at.times) for at in self.escapes]}, library)
 
     def __str__(self) -> str:
         head = ["rate", "batch", "eta/m", "left", "median time", "mean, if exponential (95 %)", "deviation by mean"]

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.analysis.operators import hessian
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
 from netbp.engines import Choices, Memory, Update
+from netbp.frames import Library, fields_of, frame
 from netbp.problem import Problem
 from netbp.rules import sgd
 from netbp.types import Matrix, Vector
@@ -39,9 +40,9 @@ class Flow:
     factorisations: int
     steps: int
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each time."""
-        return frame({"t": self.t, "cost": self.costs, "gradient": self.gradients})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each time: t, cost, gradient (its norm)."""
+        return frame({"t": self.t, "cost": self.costs, "gradient": self.gradients}, library)
 
     def __str__(self) -> str:
         at = np.unique(np.linspace(0, len(self.t) - 1, min(10, len(self.t))).astype(int))
@@ -136,9 +137,9 @@ class EulerOrder:
     errors: tuple[EulerError, ...]
     flow: Flow
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each rate."""
-        return frame({name: [getattr(at, name) for at in self.errors] for name in EulerError._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each rate, the columns of `EulerError`."""
+        return frame(fields_of(self.errors, EulerError._fields), library)
 
     def __str__(self) -> str:
         rows = [

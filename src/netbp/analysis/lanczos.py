@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netbp.analysis.operators import as_operator
+from netbp.frames import Library, frame
 from netbp.types import Matrix, Vector
 
 EPS = float(np.finfo(float).eps)
@@ -51,6 +52,10 @@ class Eigenvalues(NamedTuple):
     errors: Vector
     vectors: Matrix
     products: int
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each eigenvalue, ascending: value, error (within which one lies)."""
+        return frame({"value": self.values, "error": self.errors}, library)
 
     def __str__(self) -> str:
         rows = [f"  {value:>13.6e}  within {error:.1e}" for value, error in zip(self.values, self.errors, strict=True)]

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.slices import costs_at
 from netbp.analysis.symmetry import nearest
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.problem import Problem
 from netbp.types import Array, Vector
 
@@ -43,9 +44,9 @@ class Connection:
         """By how much the highest cost of a path exceeds the higher of its ends."""
         return float(costs.max() - max(costs[0], costs[-1]))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each t."""
-        return frame({"t": self.t, "curve": self.curve, "straight": self.straight})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each t in [0, 1]: t, and the cost on the curve and on the straight segment."""
+        return frame({"t": self.t, "curve": self.curve, "straight": self.straight}, library)
 
     def __str__(self) -> str:
         paths = [("segment", self.straight), ("Bezier curve", self.curve)]

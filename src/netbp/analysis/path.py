@@ -13,7 +13,8 @@ from netbp.analysis.curvature import EXACT
 from netbp.analysis.lanczos import extreme_eigenvalues
 from netbp.analysis.noise import effective_rank, gradient_noise
 from netbp.analysis.operators import gauss_newton, hessian
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.methods import Method
 from netbp.methods.schedules import values_at
 from netbp.problem import Problem
@@ -57,9 +58,9 @@ class Path:
         """One field of the places, (n,)."""
         return np.array([getattr(place, name) for place in self.places])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each place."""
-        return frame({name: self.column(name) for name in Place._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each place, the columns of `Place`."""
+        return frame({name: self.column(name) for name in Place._fields}, library)
 
     def __str__(self) -> str:
         head = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from netbp.analysis.precision_numbers import DOUBLE, SINGLE, Precision, distance
 from netbp.analysis.precision_steps import Parting, engine_precision, name_of, parting, trajectory
 from netbp.analysis.tables import aligned
 from netbp.engines.reference import Reference
+from netbp.frames import Library, fields_of, frame
 from netbp.methods.stochastic import StochasticGradient
 from netbp.methods.streams import state_of, stream_from
 from netbp.problem import Problem
@@ -82,6 +83,29 @@ class Agreement:
     def amplification(self) -> float:
         """How many times the relative difference of the two starts the last steps differ."""
         return float(self.moved.relative[-1]) / MOVED
+
+    def frame(self, library: Library = "pandas", table: Literal["engines", "layers", "steps"] = "engines") -> Any:
+        """One of the three tables; differences are in ulps of each engine's or row's own precision.
+
+        engines: name, cost, and for outputs and gradient the largest difference, where, condition and multiple, as in `Largest`.
+        layers: the columns of `InLayer`. steps: for each pair first and second, how many steps, the first with any bit apart and
+        with more than `beyond` ulps, and at the end ulps and the relative difference. Raises ValueError for another table.
+        """
+        if table == "layers":
+            return frame(fields_of(self.layers, InLayer._fields), library)
+        if table == "steps":
+            parts = (*self.partings, self.moved)
+            columns: dict[str, Any] = {"first": [at.names[0] for at in parts], "second": [at.names[1] for at in parts]}
+            columns["steps"] = [int(at.steps[-1]) for at in parts]
+            columns |= fields_of(parts, ("bit", "far", "beyond", "ulps"))
+            return frame(columns | {"relative": [float(at.relative[-1]) for at in parts]}, library)
+        if table != "engines":
+            raise ValueError(f"an agreement's tables are engines, layers and steps, but {table!r} was asked for")
+        columns = fields_of(self.engines, ("name", "cost"))
+        for part in ("output", "gradient"):
+            found = fields_of([getattr(at, part) for at in self.engines], Largest._fields)
+            columns |= {part if name == "ulps" else f"{part}_{name}": values for name, values in found.items()}
+        return frame(columns, library)
 
     def __str__(self) -> str:
         head = ("engine", "cost", "outputs", "where", "condition", "multiple", "gradient", "where", "condition", "multiple")

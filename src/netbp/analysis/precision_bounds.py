@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from netbp.analysis.precision_running import Bounded, U, product
 from netbp.analysis.tables import aligned
 from netbp.costs import Cost, quadratic
 from netbp.engines import Objective
+from netbp.frames import Library, fields_of, frame
 from netbp.network import Network
 from netbp.problem import checked
 from netbp.types import Array, Data, Vector
@@ -49,6 +50,10 @@ class Confirmation(NamedTuple):
     def holds(self) -> bool:
         """Whether no error exceeds its bound."""
         return all(entry.worst <= 1.0 for entry in self.entries)
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each array of the passes: the columns of `Compared`, and ratio, bound by error."""
+        return frame(fields_of(self.entries, (*Compared._fields, "ratio")), library)
 
     def __str__(self) -> str:
         head = ("", "layer", "bound", "true error", "bound/error", "worst entry")
@@ -94,6 +99,11 @@ class ErrorBounds:
             yield "dC/dW", l, W, dW
             yield "dC/db", l, b, db
         yield "C", None, self.cost.value, self.cost.error
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each array of the passes: what, layer, largest (absolute value), bound (the largest)."""
+        rows = [(what, l, float(np.max(np.abs(value))), float(np.max(bound))) for what, l, value, bound in self.arrays()]
+        return frame(dict(zip(("what", "layer", "largest", "bound"), zip(*rows, strict=True), strict=True)), library)
 
     def __str__(self) -> str:
         head = ("", "layer", "largest", "largest bound", "in u", "largest bound / |value|")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from netbp.frames import Library, frame
 from netbp.types import Matrix, Vector
 
 
@@ -31,6 +32,13 @@ class Profile(NamedTuple):
         tau = np.concatenate([[1.0], inside, [largest]])
         rho = np.concatenate([[np.mean(row <= 1.0)], np.arange(1, len(inside) + 1) / len(row), [len(inside) / len(row)]])
         return tau, rho
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each solver and problem that it solves: solver, tau (its effort by the least), rho (the share up to tau)."""
+        n = self.ratios.shape[1]
+        rows = [(m, k) for m in range(len(self.names)) for k in range(n) if np.isfinite(self.ratios[m, k])]
+        columns = {"solver": [self.names[m] for m, _ in rows], "tau": [float(self.ratios[at]) for at in rows]}
+        return frame(columns | {"rho": [(k + 1) / n for _, k in rows]}, library)
 
 
 def performance_profile(names: Sequence[str], efforts: Matrix) -> Profile:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.lanczos import extreme_eigenvalues
 from netbp.analysis.operators import LARGEST, hessian
-from netbp.analysis.tables import frame
+from netbp.frames import Library, frame
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
 from netbp.problem import Problem
 from netbp.streaming import checked_start, opened
@@ -39,9 +39,9 @@ class RateRange(NamedTuple):
         """A rate to begin with: the lowest cost's divided by 3, or the steepest fall's if that is smaller."""
         return min(self.steepest, self.lowest / 3.0)
 
-    def frame(self) -> Any:
-        """Rates, costs and smoothed costs as a pandas frame."""
-        return frame({"rate": self.rates, "cost": self.costs, "smoothed": self.smoothed})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each rate that was looked at: rate, cost, smoothed (cost)."""
+        return frame({"rate": self.rates, "cost": self.costs, "smoothed": self.smoothed}, library)
 
     def __str__(self) -> str:
         end = f"no rate up to {self.rates[-1]:.3g} is too large" if self.largest is None else f"too large from {self.largest:.3g}"

@@ -10,7 +10,8 @@ import numpy as np
 
 from netbp.analysis.regression import Interval
 from netbp.analysis.shares import percent, share
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.methods import Method
 from netbp.problem import Problem
 from netbp.sweep import multistart
@@ -46,8 +47,12 @@ class Reliability:
         found = [at for at in self.trials if (at.problem, at.method) == (problem, method)]
         return tuple(sorted(found, key=lambda at: at.scale))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each trial."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each trial.
+
+        problem, method, scale, starts; quartiles of the final cost (lower, median, upper); the shares success and all_right, each
+        with its 95 % interval (_low, _high).
+        """
         columns: dict[str, list[Any]] = {
             name: [getattr(at, name) for at in self.trials]
             for name in ("problem", "method", "scale", "starts", "lower", "median", "upper")
@@ -56,7 +61,7 @@ class Reliability:
             for end in ("value", "low", "high"):
                 key = name if end == "value" else f"{name}_{end}"
                 columns[key] = [getattr(getattr(at, name), end, float("nan")) for at in self.trials]
-        return frame(columns)
+        return frame(columns, library)
 
     def __str__(self) -> str:
         head = ["problem, method", "scale", "starts", f"cost <= {self.level:g} (%)", "all right (%)", "quartiles of the cost"]

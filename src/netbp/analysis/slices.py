@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
@@ -31,10 +32,10 @@ class Slice:
     explained: Vector | None = None
     off: Vector | None = None
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each place."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each place: its coordinates t1 (and t2), and the cost there."""
         grids = np.meshgrid(*self.axes, indexing="ij")
-        return frame({f"t{k + 1}": grid.ravel() for k, grid in enumerate(grids)} | {"cost": self.costs.ravel()})
+        return frame({f"t{k + 1}": grid.ravel() for k, grid in enumerate(grids)} | {"cost": self.costs.ravel()}, library)
 
     def __str__(self) -> str:
         low = np.unravel_index(int(np.argmin(self.costs)), self.costs.shape)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, tanh
+from netbp.frames import Library, fields_of, frame
 from netbp.network import Network
 from netbp.types import Array, Indices, Matrix, Vector
 
@@ -57,6 +58,10 @@ class Symmetries(NamedTuple):
         for layer in self.layers:
             out *= layer.order
         return out
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each hidden layer: the columns of `LayerSymmetry`, and order, of its permutations with flips."""
+        return frame(fields_of(self.layers, (*LayerSymmetry._fields, "order")), library)
 
     def __str__(self) -> str:
         words = [

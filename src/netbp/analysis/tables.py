@@ -1,9 +1,12 @@
-"""Tables: the numbers of an analysis as lines of text, and as pandas frames where pandas is there."""
+"""Tables: the numbers of an analysis as lines of text. As frames they are made in `netbp.frames`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from netbp.frames import Library, frame
+
+__all__ = ["Library", "aligned", "frame"]
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -15,14 +18,3 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         for row in (head, *rows)
     )
-
-
-def frame(columns: Mapping[str, Any]) -> Any:
-    """The columns as a pandas.DataFrame. Raises ImportError, with the remedy, where pandas is not installed."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError(
-            "a table as a frame needs pandas, which is not installed: pip install pandas, or print the table"
-        ) from None
-    return pandas.DataFrame(dict(columns))

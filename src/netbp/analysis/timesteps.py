@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.flow import gradient_flow
 from netbp.analysis.operators import gauss_newton, hessian
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, frame
 from netbp.problem import Problem
 from netbp.types import Matrix, Vector
 
@@ -44,9 +45,9 @@ class TimeSteps:
         """One field of the steps, (n,)."""
         return np.array([getattr(at, name) for at in self.steps])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each step."""
-        return frame({name: self.column(name) for name in TimeStep._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each step, the columns of `TimeStep`."""
+        return frame({name: self.column(name) for name in TimeStep._fields}, library)
 
     def __str__(self) -> str:
         head = ["step", "time", "h = 1/mu", "cost", "|grad|", "ratio", "refused", "off the flow"]

@@ -14,7 +14,8 @@ from netbp.analysis.diffusion import Process, ensemble
 from netbp.analysis.flow import gradient_flow
 from netbp.analysis.operators import hessian
 from netbp.analysis.slices import costs_at
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import aligned
+from netbp.frames import Library, fields_of, frame
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
 
@@ -46,9 +47,9 @@ class LinearOrders:
         """The errors of "flow", "diffusion" or "modified", by descending rate."""
         return tuple(at for at in self.errors if at.model == model)
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each model and rate."""
-        return frame({name: [getattr(at, name) for at in self.errors] for name in MomentErrors._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each model and rate, the columns of `MomentErrors`."""
+        return frame(fields_of(self.errors, MomentErrors._fields), library)
 
     def __str__(self) -> str:
         head = ["model", "rate", "steps", "error of E p", "order", "error of Cov p", "order"]
@@ -179,9 +180,9 @@ class WeakErrors:
         x = x - np.average(x, weights=w)
         return float((w * x * y).sum() / (w * x * x).sum()), float(1.0 / np.sqrt((w * x * x).sum()))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each model and rate."""
-        return frame({name: [getattr(at, name) for at in self.predictions] for name in Prediction._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each model and rate, the columns of `Prediction`."""
+        return frame(fields_of(self.predictions, Prediction._fields), library)
 
     def __str__(self) -> str:
         head = ["model", "rate", "observed", "predicted", "error", "+- (95 %)"]

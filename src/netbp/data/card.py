@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netbp.data.images import Images, Source, labels
+from netbp.frames import Library, frame
 from netbp.types import Data, Indices, Matrix
 
 BLOCK = 2_000
@@ -49,6 +50,11 @@ class DataCard:
     range: tuple[float, float]
     duplicates: Duplicates
     sha256: str
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each class: class, and how many images it has in training and in test."""
+        names, train, test = ([at[k] for at in self.counts] for k in range(3))
+        return frame({"class": names, "training": train, "test": test}, library)
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain values, for a file."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
+from netbp.frames import Library, frame
 from netbp.network import Network
 from netbp.types import Matrix, Vector
 
@@ -81,6 +83,14 @@ class Explanation:
             factors.append((f"D[{m}]", np.diag(self.slope[m - 2])))
         factors.append(("dC/da", self.error[:, None]))
         return tuple(Factor(name, matrix, float(np.linalg.norm(matrix, 2))) for name, matrix in factors)
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each neuron of layers 2, ..., L: layer, neuron (from 1), z, a, slope sigma'(z), delta."""
+        sizes = [len(z) for z in self.z]
+        numbers = np.concatenate([np.arange(1, n + 1) for n in sizes])
+        columns = {"layer": np.repeat(np.arange(2, len(sizes) + 2), sizes), "neuron": numbers}
+        parts = {"z": self.z, "a": self.a[1:], "slope": self.slope, "delta": self.delta}
+        return frame(columns | {name: np.concatenate(part) for name, part in parts.items()}, library)
 
     def __str__(self) -> str:
         L = len(self.a)

@@ -11,6 +11,7 @@ import numpy as np
 
 from netbp.data.table import Table, listed, number
 from netbp.experiments.preparation import Columns, Scale, open_table
+from netbp.frames import Library, frame
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Indices, Matrix, Vector
@@ -45,6 +46,13 @@ class Predictions(NamedTuple):
         return Score(
             self.columns, len(codes), confusion=confusion(self.predicted, codes, len(places)), unknown=int((codes < 0).sum())
         )
+
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each of the table's: the predicted category or numbers in their own units; of categories each probability."""
+        names, _ = self._added()
+        values = list(self.outputs.T)
+        said = [] if self.predicted is None else [[self.columns.classes[k] for k in self.predicted]]
+        return frame(dict(zip(names, [*said, *values], strict=True)), library)
 
     def write(self, file: TextIO) -> None:
         """The table with its predictions as CSV: per category its probability, or `output` where outputs are not probabilities."""

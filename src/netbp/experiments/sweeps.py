@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from netbp.experiments.settings import settings_of
+from netbp.frames import Library, fields_of, frame
 
 FAILED = "failed"
 LONGEST = 100
@@ -37,6 +38,14 @@ class Outcome(NamedTuple):
     held_out: float | None = None
     held_out_top1: float | None = None
     new: bool = True
+
+
+def outcomes_frame(outcomes: Iterable[Outcome], library: Library = "pandas") -> Any:
+    """The outcomes of one sweep as a frame, one row for each run: the fields that were given, and the columns of `Outcome`."""
+    rows = list(outcomes)
+    given = dict.fromkeys(name for at in rows for name in at.settings)
+    columns: dict[str, Any] = {name: [at.settings.get(name) for at in rows] for name in given}
+    return frame(columns | fields_of(rows, [name for name in Outcome._fields if name != "settings"]), library)
 
 
 def combinations(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
