@@ -29,6 +29,7 @@ def application(words: Sequence[str]) -> App:
     app.command(_figures(everything or asked == "figure"))
     app.command(_experiments(everything or asked == "run"))
     app.command(paper, group=PAPER)
+    app.command(lab, group=PAPER)
     app.command(check, group=PAPER)
     _own_data(app, everything or asked == "fit")
     app.command(saved, name="list", group=RUNS)
@@ -109,6 +110,26 @@ def paper(
     from netbp.cli.paper import write_paper
 
     return write_paper(out, section, cifar, cifar_dropout, resume)
+
+
+def lab(
+    *,
+    port: Annotated[
+        int | None, Parameter(help="where to listen on this machine; 0 takes any free port (otherwise 2019, if free)")
+    ] = None,
+    browser: Annotated[bool, Parameter(help="open the page in the browser, too")] = True,
+    runs: Annotated[Path, Parameter(help="the folder whose saved runs of images the page can show")] = Path("runs"),
+    host: Annotated[
+        str, Parameter(help="a name or address of this machine that others reach; then whoever has the token can use the lab")
+    ] = "",
+) -> int:
+    """Open the lab: train, watch and take apart a network in the browser. Ctrl-C stops it.
+
+    Example: `netbp lab`, or over ssh `netbp lab --port 2019 --no-browser`
+    """
+    from netbp.lab.launch import run_lab
+
+    return run_lab(port, browser, host, runs)
 
 
 def check(
