@@ -192,9 +192,9 @@ def test_every_field_is_a_flag(words: tuple[str, ...], cls: Any, field: Any, mon
     monkeypatch.setattr(netbp.cli.experiments, "run_experiment", lambda experiment, *rest: seen.append(experiment) or 0)
     monkeypatch.setattr(netbp.cli.tables, "run_experiment", lambda experiment, *rest: seen.append(experiment) or 0)
     monkeypatch.setattr(netbp.cli.tables, "introduction", lambda experiment: "")
-    value = another(get_type_hints(cls)[field.name], field.default)
+    value = field.metadata.get("example", another(get_type_hints(cls)[field.name], field.default))
     told = words_for(field.name, value)
-    if field.name == "record":
+    if field.name == "record" and any(other.name == "picture" for other in fields(cls)):
         told += ["--picture", "region"]
     assert main([*words, *told]) == 0
     assert getattr(seen[0], field.name) == value

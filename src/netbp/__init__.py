@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from netbp.methods.deterministic import TrustRegion as TrustRegion
     from netbp.methods.least_squares import LevenbergMarquardt as LevenbergMarquardt
     from netbp.methods.schedules import by_epoch as by_epoch
+    from netbp.methods.schedules import by_step as by_step
     from netbp.methods.stochastic import SteepestDescent as SteepestDescent
     from netbp.methods.stochastic import StochasticGradient as StochasticGradient
     from netbp.network import Network as Network
@@ -177,7 +178,7 @@ PUBLIC = {
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",
     "netbp.methods.least_squares": "LevenbergMarquardt",
-    "netbp.methods.schedules": "by_epoch",
+    "netbp.methods.schedules": "by_epoch by_step",
     "netbp.methods.stochastic": "SteepestDescent StochasticGradient",
     "netbp.network": "Network glorot he",
     "netbp.problem": "Problem",

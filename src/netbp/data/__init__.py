@@ -10,7 +10,7 @@ from netbp.data.images import Images, Source, labels, pictures, rows
 from netbp.data.mat import read_mat, write_mat
 from netbp.data.mnist import fashion_mnist, mnist
 from netbp.data.picture import read_image
-from netbp.data.planar import two_spirals
+from netbp.data.planar import blobs, exclusive_or, two_circles, two_moons, two_spirals
 from netbp.data.points import eleven_points, ten_points
 from netbp.data.preprocess import PAPER, Preprocessing, preprocessed
 from netbp.data.steps import ContrastNormalisation, MeanImage, Scale, Standardise
@@ -28,10 +28,12 @@ __all__ = [
     "Source",
     "Standardise",
     "Whitening",
+    "blobs",
     "cifar10",
     "cifar100",
     "data_card",
     "eleven_points",
+    "exclusive_or",
     "fashion_mnist",
     "image_folder",
     "imagenet",
@@ -44,6 +46,8 @@ __all__ = [
     "read_table",
     "rows",
     "ten_points",
+    "two_circles",
+    "two_moons",
     "two_spirals",
     "write_mat",
 ]

@@ -26,6 +26,7 @@ from netbp.experiments.image_drawings import FeatureMaps
 from netbp.experiments.layer_drawings import ArchitectureDrawing, ConvolutionDrawing, DropoutDrawing
 from netbp.experiments.least_squares import LeastSquaresExperiment
 from netbp.experiments.mnist import MnistExperiment
+from netbp.experiments.plane import PlaneExperiment
 from netbp.experiments.settings import rebuilt, settings_of
 from netbp.experiments.stochastic import StochasticExperiment
 
@@ -34,6 +35,7 @@ EXPERIMENTS: dict[str, Any] = {
     for cls in (
         StochasticExperiment,
         LeastSquaresExperiment,
+        PlaneExperiment,
         CifarExperiment,
         MnistExperiment,
         PointsDrawing,
@@ -135,6 +137,7 @@ __all__ = [
     "LeastSquaresExperiment",
     "MnistExperiment",
     "NetworkDrawing",
+    "PlaneExperiment",
     "PointsDrawing",
     "PrecisionExperiment",
     "RatesExperiment",

@@ -42,6 +42,43 @@ def by_epoch(*parts: tuple[int, float], steps: int) -> ByEpoch:
     return ByEpoch(tuple((int(epochs), float(value)) for epochs, value in parts), steps)
 
 
+@dataclass(frozen=True)
+class ByStep:
+    """A schedule that changes after given steps: see `by_step`."""
+
+    first: float
+    changes: tuple[tuple[int, float], ...] = ()
+
+    def __call__(self, step: int) -> float:
+        """The value for step 1, 2, ..."""
+        return float(self.values(step - 1, 1)[0])
+
+    def values(self, t: int, steps: int) -> NDArray[np.float64]:
+        """The values for the steps t + 1, ..., t + steps, (steps,), without a call for each."""
+        after = [step for step, _ in self.changes]
+        if not after or t + steps - 1 < after[0]:
+            return np.full(steps, self.first)
+        values = np.array([self.first, *(value for _, value in self.changes)])
+        return values[np.searchsorted(after, np.arange(t, t + steps), side="right")]
+
+
+def by_step(first: float, *changes: tuple[int, float]) -> ByStep:
+    """A rate, and others from given steps on: by_step(0.05, (5000, 0.01)) is 0.05 for steps 1 to 5000, and 0.01 after them.
+
+    changes: pairs (step, value), in the order of the steps, which count from 0. Raises ValueError for pairs that are out of order,
+    and for values that no step can use.
+    """
+    _check(np.array([first], dtype=float), None, "rate", whole=False)
+    last = -1
+    for change in changes:
+        if len(change) != 2 or int(change[0]) != change[0] or change[0] <= last:
+            raise ValueError(f"changes are pairs (step, value) whose steps are whole, at least 0 and growing, but got {change!r}")
+        if not (np.isfinite(change[1]) and change[1] >= 0.0):
+            raise ValueError(f"the value after step {change[0]} is {change[1]}: it must be a finite number of at least 0")
+        last = int(change[0])
+    return ByStep(float(first), tuple((int(step), float(value)) for step, value in changes))
+
+
 def settled(given: Any, what: str, whole: bool = False) -> Any:
     """The schedule as a number, a tuple or a function, checked. Raises ValueError for values that no step can use."""
     if callable(given):
@@ -82,7 +119,10 @@ def values_at(schedule: Any, t: int, steps: int, what: str, whole: bool = False)
         return np.asarray(schedule[t : t + steps], dtype=kind)
     if not callable(schedule):
         return np.full(steps, schedule, dtype=kind)
-    values = np.array([schedule(step) for step in range(t + 1, t + steps + 1)], dtype=float)
+    if isinstance(schedule, ByStep):
+        values = schedule.values(t, steps)
+    else:
+        values = np.array([schedule(step) for step in range(t + 1, t + steps + 1)], dtype=float)
     _check(values, t, f"{what} function's value", whole)
     return values.astype(kind)
 
