@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,16 @@ class Problem:
         vector = self._vector(p).astype(float)
         explanation: Explanation = self.on(Reference()).bound.explain(vector, np.asarray(point.x)[0], np.asarray(point.y)[0])
         return explanation
+
+    def lab(self, origin: str = "http://localhost:8888", height: int = 860, **fields: Any) -> Any:
+        """The lab's page in a notebook, with this problem's points, network and cost; points of the plane in categories only.
+
+        origin: of the notebook's own page, the only one whose pages may frame the lab. height: in pixels. fields: further
+        fields of the lab's experiment, such as rate=0.1 or method="l-bfgs". The server runs in a thread of this process and
+        ends with it. Raises ValueError for a problem that the plane cannot show.
+        """
+        # The one place where a lower level calls a higher one: users look for the lab where their problem is.
+        return import_module("netbp.lab.notebook").show(self, origin, height, **fields)
 
     def _needs_least_squares(self, asked: str) -> None:
         if not self.cost.least_squares:

@@ -1,0 +1,88 @@
+"""The lab in a notebook: `problem.lab()` shows the page with the problem's points and network, in a frame on a server of its own.
+
+The server is one per process and origin, runs in a thread, and ends with the kernel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import html
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from netbp.lab.launch import Launch, listen
+
+if TYPE_CHECKING:
+    from netbp.problem import Problem
+
+USUAL_ORIGIN = "http://localhost:8888"
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?")
+LAUNCHES: dict[str, Launch] = {}
+"""The servers of this process, by the origin that may frame them."""
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class LabFrame:
+    """The lab, to be shown by a notebook. address: what to open in a browser instead. height: of the frame, in pixels."""
+
+    address: str
+    height: int = 860
+
+    def _repr_html_(self) -> str:
+        source = html.escape(self.address, quote=True)
+        return f'<iframe src="{source}" title="netbp lab" width="100%" height="{self.height}" style="border: 0"></iframe>'
+
+
+def show(problem: Problem, origin: str = USUAL_ORIGIN, height: int = 860, **fields: Any) -> LabFrame:
+    """The lab's page for this problem; see `Problem.lab`."""
+    if not ORIGIN.fullmatch(origin):
+        raise ValueError(f'the notebook\'s origin is written as in "{USUAL_ORIGIN}", without a path, but it is {origin!r}')
+    given = {**experiment_of(problem), **fields}
+    from netbp.experiments.plane import PlaneExperiment
+
+    unknown = sorted(set(given) - set(PlaneExperiment.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"the lab has no field {unknown[0]}; it has {', '.join(PlaneExperiment.__dataclass_fields__)}")
+    PlaneExperiment(**given)  # says now what the page would say
+    return LabFrame(f"{_running(origin).address}&{urlencode(given)}", height)
+
+
+def experiment_of(problem: Problem) -> dict[str, Any]:
+    """The fields of the lab's experiment for this problem. Raises ValueError for what the plane cannot show."""
+    from netbp.experiments.plane_texts import points_text
+
+    network, data = problem.network, problem.data
+    if not network.is_dense or network.sizes[0] != 2:
+        raise ValueError(f"the lab shows dense networks with two inputs, but this one is {network.title}")
+    if problem.held_out is not None:
+        raise ValueError("the lab chooses its held-out points itself: give the problem all points, and lab(held_out=0.2), say")
+    y = np.asarray(data.y)
+    if data.weight is not None or not (np.isin(y, (0.0, 1.0)).all() and (y.sum(axis=1) == 1.0).all()):
+        raise ValueError("the lab shows points of categories: targets with a 1 in one column and 0 in the others, without weights")
+    return {
+        "points": points_text(np.asarray(data.x, dtype=float), y.argmax(axis=1)),
+        "layers": "-".join(str(n) for n in network.sizes),
+        "activation": ",".join(layer.activation.name for layer in network.layers),
+        "cost": problem.cost.name,
+        "penalty": problem.penalty,
+    }
+
+
+def _running(origin: str) -> Launch:
+    with _LOCK:
+        if origin not in LAUNCHES:
+            from netbp.lab.server import Lab, server_of
+
+            launch, lab = listen(0, framed_by=origin), Lab()
+            server = server_of(launch, lab)
+            threading.Thread(target=server.run, kwargs={"sockets": [launch.socket]}, daemon=True, name="netbp lab").start()
+            threading.Thread(target=lab.warm, daemon=True).start()
+            atexit.register(lab.close)
+            LAUNCHES[origin] = launch
+        return LAUNCHES[origin]

@@ -1,0 +1,71 @@
+"""The lab in a notebook: which problems it shows, with which experiment, framed by whom."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+
+import netbp as nb
+from netbp.experiments.plane import PlaneExperiment
+from netbp.lab.notebook import experiment_of
+
+TEN = nb.data.ten_points()
+
+
+def problem(**changes: Any) -> nb.Problem:
+    network = changes.pop("network", nb.Network.dense(2, 4, 2, activation=(nb.tanh, nb.sigmoid)))
+    return nb.Problem(network, changes.pop("cost", nb.quadratic), changes.pop("data", TEN), **changes)
+
+
+@pytest.mark.parametrize(
+    "given", [problem(), problem(cost=nb.softmax_log_loss, penalty=0.125), problem(data=nb.data.eleven_points())]
+)
+def test_the_experiment_is_the_problem(given: nb.Problem) -> None:
+    made = PlaneExperiment(**experiment_of(given)).problem()
+    p = np.random.default_rng(0).standard_normal(given.size)
+    assert made.value(p) == given.value(p)
+    assert np.array_equal(made.gradient(p), given.gradient(p))
+
+
+def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
+    frame = problem().lab(origin="http://localhost:9999", rate=0.25)
+    again = problem().lab(origin="http://localhost:9999", height=500)
+    parts = urlsplit(frame.address)
+    fields = dict(parse_qsl(parts.fragment))
+    assert fields["rate"] == "0.25"
+    assert fields["activation"] == "tanh,sigmoid"
+    assert fields["token"] == dict(parse_qsl(urlsplit(again.address).fragment))["token"]
+    assert re.search(r'<iframe src="http://127.0.0.1:\d+/#token=', again._repr_html_())
+    assert 'height="500"' in again._repr_html_()
+    assert parts.port is not None
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    policy = answer.headers["Content-Security-Policy"]
+    answer.read()
+    connection.close()
+    assert "frame-ancestors http://localhost:9999" in policy
+
+
+@pytest.mark.parametrize(
+    ("given", "fields", "says"),
+    [
+        (problem(data=nb.Data(np.zeros((3, 2)), np.full((3, 2), 0.5))), {}, "categories"),
+        (problem(data=nb.Data(TEN.x, TEN.y, np.arange(10.0))), {}, "without weights"),
+        (problem(held_out=TEN), {}, "held-out"),
+        (problem(network=nb.Network.dense(3, 2), data=nb.Data(np.zeros((1, 3)), np.eye(2)[:1])), {}, "two inputs"),
+        (problem(), {"speed": 1}, "no field speed"),
+        (problem(), {"rate": -1.0}, "rate"),
+        (problem(), {"origin": "localhost"}, "origin is written"),
+        (problem(), {"origin": "http://localhost:8888/tree"}, "origin is written"),
+        (problem(), {"origin": "http://a; script-src *"}, "origin is written"),
+    ],
+)
+def test_what_the_plane_cannot_show_is_refused(given: nb.Problem, fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        given.lab(**fields)
