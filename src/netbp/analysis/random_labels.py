@@ -1,8 +1,8 @@
 """Random labels: the same network fits them as it fits true ones (Zhang, Bengio, Hardt, Recht & Vinyals, ICLR 2017, [36]).
 
 A share of the training labels is replaced by labels drawn uniformly; held-out labels stay true. If all training points come out
-right either way, then neither the network's size nor its training error can tell that the one generalises and the other cannot, and what
-is looked at instead is how long the fit takes, how far p goes, and the margins in proportion to the network's scale.
+right either way, neither the network's size nor its training error tells the one that generalises from the other. What is looked
+at instead is how long the fit takes, how far p goes, and the margins in proportion to the network's scale.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Fit(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Training error while p moves. steps: (n,). errors, costs: (n,). margins: of the training points at the end, (N,), normalised."""
+    """Training error and cost while p moves, (n,) each, after steps (n,); margins: at the end, (N,), divided by scale."""
 
     steps: Indices
     errors: Vector
@@ -199,7 +199,7 @@ def random_labels(
     rng: Any = 0,
     progress: Any = None,
 ) -> RandomLabels:
-    """Train on the problem's points with each share of random labels until all are right, looked at every so many steps, or `steps`.
+    """Train with each share of random labels until all training points are right, looked at every so many steps, or `steps`.
 
     Replicate k has the same start, of this scale, and the same order of points for all shares; labels are drawn from a stream of
     their own. The errors on unseen points are of the problem's held-out data. Raises ValueError where there is none.

@@ -1,9 +1,9 @@
 """Saturation along a run: which neurons are flat, by layer, section 8, "Which nonlinearity?".
 
-A neuron is flat at a point where |sigma'(z)| is below a hundredth of the largest |sigma'|: for the sigmoid where |z| > 6, for tanh where
-|z| > 3, for ReLU where it is off; a leaky ReLU, whose slope is never below a hundredth, is flat nowhere, and a step, whose slope is 0,
-everywhere. A neuron is *dead* if it is flat at every point of the data. If the slope is exactly 0 there, as that of ReLU, so is
-the gradient by its weights, and no method that uses only gradients of these points will move it again unless the layers before it move.
+A neuron is flat at a point where |sigma'(z)| is below a hundredth of the largest |sigma'|: for the sigmoid where |z| > 6, for tanh
+where |z| > 3, for ReLU where it is off; a leaky ReLU, whose slope is never below a hundredth, is flat nowhere, and a step, of slope
+0, everywhere. A neuron is *dead* if it is flat at every point of the data. If the slope is exactly 0 there, as that of ReLU, so is
+the gradient by its weights, and nothing moves them again unless the layers before change what comes in.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def steepest(sigma: Activation) -> float:
 def flatness(network: Network, p: ArrayLike, x: ArrayLike, threshold: float = FLAT) -> tuple[Flatness, ...]:
     """How flat each layer with an activation is at the points x (N, n_1), in evaluation mode.
 
-    The neurons of a convolutional layer count one by one in `flat`; dead are filters, flat at all places of all points. Layers whose
-    activation is the identity are left out unless all are. Raises ValueError for a threshold outside (0, 1).
+    The neurons of a convolutional layer count one by one in `flat`; dead are filters, flat at all places of all points. Layers
+    whose activation is the identity are left out unless all are. Raises ValueError for a threshold outside (0, 1).
     """
     if not 0.0 < threshold < 1.0:
         raise ValueError(f"the threshold is a share of the largest slope, between 0 and 1, but it is {threshold!r}")

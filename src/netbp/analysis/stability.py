@@ -1,12 +1,12 @@
 """Algorithmic stability: how far apart two runs end whose data differ in one point (Hardt, Recht & Singer, ICML 2016, [15]).
 
-Twin runs start alike and use the same points by number, one point a step; from the first step at which the point that was replaced is
-drawn, they part. With L the largest gradient of a point's cost and beta the largest curvature of one,
+Twin runs start alike and use the same points by number, one point a step; from the first step at which the point that was replaced
+is drawn, they part. With L the largest gradient of a point's cost and beta the largest curvature of one,
 
     delta_(t+1) <= a_t delta_t + 2 L eta_t / n    in the mean over the points drawn and over the point replaced,
 
-where a_t = 1 if the cost of a point is convex and eta_t <= 2/beta (their theorem 3.7: a step then brings no two runs further apart), and
-a_t = 1/n + (1 - 1/n)(1 + eta_t beta) otherwise. The generalisation gap is at most L delta_T. With rates c/t their theorem 3.12
+where a_t = 1 if the cost of a point is convex and eta_t <= 2/beta (their theorem 3.7: it brings no two runs further apart),
+and a_t = 1/n + (1 - 1/n)(1 + eta_t beta) otherwise. The generalisation gap is at most L delta_T. With rates c/t their theorem 3.12
 bounds it by less, since it need not count from the first step.
 """
 
@@ -36,8 +36,8 @@ PIECE = 2**22  # indices drawn at a time, for all networks
 class Constants(NamedTuple):
     """What a bound knows of the cost of a single point.
 
-    lipschitz: L, the largest norm of its gradient. smoothness: beta, the largest norm of its Hessian. largest: the largest cost of a
-    point, for theorem 3.12. convex: whether it is convex in p. exact: whether L and beta hold for all p, or only where they were
+    lipschitz: L, the largest norm of its gradient. smoothness: beta, the largest norm of its Hessian. largest: the largest cost of
+    a point, for theorem 3.12. convex: whether it is convex in p. exact: whether L and beta hold for all p, or only where they were
     looked for.
     """
 
@@ -54,7 +54,7 @@ class Constants(NamedTuple):
 
 
 def logistic_constants(problem: Problem, more: ArrayLike | None = None) -> Constants:
-    """L = sqrt(2) R and beta = R^2/2 with R^2 = max |x_i|^2 + 1, of logistic regression: one dense layer under the softmax log loss.
+    """L = sqrt(2) R and beta = R^2/2, R^2 = max |x_i|^2 + 1, of logistic regression: one dense layer under the softmax log loss.
 
     By W and b, the gradient of -log s_y is (s - y)(x, 1)^T and the Hessian (diag(s) - s s^T) kron (x, 1)(x, 1)^T, with
     |s - y| <= sqrt(2) and |diag(s) - s s^T| <= 1/2; both are attained in the limit or at s = (1/2, 1/2, 0, ...). more: further
@@ -79,9 +79,7 @@ def seen_constants(problem: Problem, points: ArrayLike) -> Constants:
     Every Hessian of a point is made whole. Raises ValueError where networks are too large for that.
     """
     if problem.size > 500:
-        raise ValueError(
-            f"{problem.network.title} has {problem.size:,} parameters, above the limit of 500 for every point's Hessian"
-        )
+        raise ValueError(f"{problem.network.title} has {problem.size:,} parameters, above the limit of 500 for Hessians of points")
     lipschitz = smoothness = largest = 0.0
     alone = [
         replace(problem, data=Data(x[None], y[None]), held_out=None, penalty=0.0)
@@ -111,11 +109,10 @@ def log10_distance_bound(constants: Constants, n: int, rates: ArrayLike) -> Vect
 
 
 def gap_bound(constants: Constants, n: int, c: float, steps: int) -> float:
-    """Theorem 3.12: with rates of at most c/t the generalisation gap after T steps is at most
+    """The largest generalisation gap that theorem 3.12 allows after T steps with rates of at most c/t.
 
-    M (1 + 1/(beta c))/(n - 1) (2 c L^2/M)^(1/(beta c + 1)) T^(beta c/(beta c + 1)), for costs of single points in [0, M].
-
-    It is vacuous where it exceeds M.
+    M (1 + 1/(beta c))/(n - 1) (2 c L^2/M)^(1/(beta c + 1)) T^(beta c/(beta c + 1)), for costs of single points in [0, M]; it is
+    vacuous where it exceeds M.
     """
     M, bc = constants.largest, constants.smoothness * c
     power = 1.0 / (bc + 1.0)
@@ -125,7 +122,7 @@ def gap_bound(constants: Constants, n: int, c: float, steps: int) -> float:
 class Divergence(NamedTuple):
     """Twins after `step` steps.
 
-    distance: the mean of |p - p'|, with error, its 95 % half-interval. largest: the largest. parted: the share that is apart at all.
+    distance: the mean of |p - p'|, with error, its 95 % half-interval. largest: the largest. parted: the share that is apart.
     bound: log10 of the bound on the mean. gap: the mean of C(p') - C(p) at the point that only p has seen, with gap_error.
     """
 
@@ -206,7 +203,7 @@ def twin_runs(
     Each pair has its own point to replace, its own substitute from `spare` (fresh points of the same distribution), and its own
     random points, the same numbers for both; all pairs go in one ensemble. rate: a number, one for each step, or a function of the
     step t = 1, 2, ... at: steps to look at, ascending. start: (s,) for all, or None for one of each pair's own, of the given scale.
-    constants: for the bounds; None takes those of logistic regression where they are known, and else the largest seen along 4 pairs.
+    constants: for the bounds; None takes those of logistic regression where they are known, else the largest seen along 4 pairs.
     Raises ValueError for steps out of order, counts below 1, and data with weights.
     """
     times = np.atleast_1d(np.asarray(at, dtype=np.int64))
