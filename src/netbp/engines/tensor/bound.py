@@ -16,7 +16,7 @@ from netbp.engines.levenberg_marquardt import levenberg_marquardt
 from netbp.engines.tensor import advance as training
 from netbp.engines.tensor.layers import blocks, outputs
 from netbp.engines.tensor.processes import device_of, exchange_of
-from netbp.engines.tensor.settings import autocast, block_of, context, precision_of
+from netbp.engines.tensor.settings import PARTS, autocast, block_of, context, precision_of
 from netbp.engines.tensor.step import costs_of, part_of_step
 from netbp.engines.tensor.translation import PAYS, Translated
 from netbp.types import Array, Matrix, Vector
@@ -133,10 +133,11 @@ class BoundTensor:
 
         return total
 
-    def split(self, *arrays: Any) -> Iterator[Any]:
-        """The arrays, None included, in blocks of rows that fit into the memory."""
-        for start in range(0, len(arrays[0]), self.block):
-            yield tuple(None if a is None else a[start : start + self.block] for a in arrays)
+    def split(self, *arrays: Any, parts: int = 1) -> Iterator[Any]:
+        """The arrays, None included, in blocks of rows that fit into the memory, each cut into so many parts."""
+        block = max(1, self.block // parts)
+        for start in range(0, len(arrays[0]), block):
+            yield tuple(None if a is None else a[start : start + block] for a in arrays)
 
     def outputs_in_blocks(self, p: torch.Tensor, x: torch.Tensor) -> Iterator[torch.Tensor]:
         """a[L] of the rows x, block by block: translated where there are many."""
@@ -173,7 +174,7 @@ class BoundTensor:
         q, N = self.vector(p), len(self.x)
         total, g = 0.0, torch.zeros_like(q)
         both = torch.func.grad_and_value(lambda q, *data: self.cost(blocks(self.objective.network, q), *data))
-        for x, y, shares in self.split(self.x, self.y, self.shares):
+        for x, y, shares in self.split(self.x, self.y, self.shares, parts=PARTS[self.device.type]):
             slope, value = both(q, x, y, shares)
             total, g = total + float(value), g + slope
         g = g / N
@@ -204,7 +205,7 @@ class BoundTensor:
         gradient = torch.func.grad(lambda q, *data: self.cost(blocks(self.objective.network, q), *data))
         twice = torch.func.grad(lambda q, *data: (gradient(q, *data) * w).sum())
         total = torch.zeros_like(q)
-        for data in self.split(self.x, self.y, self.shares):
+        for data in self.split(self.x, self.y, self.shares, parts=PARTS[self.device.type]):
             total = total + twice(q, *data)
         total = total / N
         if self.weights is not None:
