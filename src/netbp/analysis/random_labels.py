@@ -208,17 +208,20 @@ def random_labels(
         raise ValueError("random labels are judged on unseen points: give Problem(..., held_out=Data(x, y))")
     if replicates < 1 or every < 1:
         raise ValueError(f"replicates and every must be at least 1, but they are {replicates} and {every}")
-    fits, curves = [], []
+    fits, curves, total = [], [], replicates * len(shares) * steps
+
+    def told(done: int) -> Any:
+        return None if progress is None else lambda step, cost: progress(done + step, total, cost)
+
     for k in range(replicates):
         start_seed, order_seed, label_seed = np.random.SeedSequence([int(rng), k]).spawn(3)
         start = problem.network.draw(np.random.default_rng(start_seed), scale)
         for at in shares:
             data, changed = with_random_labels(problem.data, at, label_seed)
-            fit, curve = _fit(replace(problem, data=data), method, steps, every, start, order_seed)
+            done = len(fits) * steps
+            fit, curve = _fit(replace(problem, data=data), method, steps, every, start, order_seed, told(done))
             fits.append(fit._replace(share=float(at), changed=changed, replicate=k))
             curves.append(curve)
-            if progress is not None:
-                progress(len(fits), replicates * len(shares), fit.cost)
     batch = getattr(method, "batch", problem.N)
     return RandomLabels(
         tuple(fits),
@@ -229,13 +232,13 @@ def random_labels(
     )
 
 
-def _fit(problem: Problem, method: Method, steps: int, every: int, start: Vector, rng: Any) -> tuple[Fit, Curve]:
+def _fit(problem: Problem, method: Method, steps: int, every: int, start: Vector, rng: Any, progress: Any) -> tuple[Fit, Curve]:
     x, y = problem.data.x, np.asarray(problem.data.y)
     numbers = y.argmax(axis=1)
     alone = replace(problem, held_out=None)
     at, errors, costs, outputs, step = [], [], [], None, 0
     p: Vector = start
-    for snapshot in stream(alone, method, steps, every=every, start=start, rng=rng):
+    for snapshot in stream(alone, method, steps, every=every, start=start, rng=np.random.default_rng(rng)):
         p, step, outputs = snapshot.p, snapshot.step, None
         moving = snapshot.series.get("top1")
         seen = None if moving is None else float(moving.values[-1])
@@ -245,6 +248,8 @@ def _fit(problem: Problem, method: Method, steps: int, every: int, start: Vector
         at.append(step)
         errors.append(seen)
         costs.append(float(snapshot.cost) if snapshot.cost is not None else alone.value(p))
+        if progress is not None:
+            progress(step, costs[-1])
         if outputs is not None and not (ranks(outputs, numbers) > 0).any():
             break
     outputs = alone.output(p, x) if outputs is None else outputs
