@@ -1,0 +1,293 @@
+"""The runs that the lab holds: opened from an experiment's fields, seen frame by frame, dropped when nobody comes back."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from netbp.analysis.regions import Extent
+from netbp.analysis.saturated import flatness
+from netbp.experiments.plane import GRADIENT, PlaneExperiment, changed
+from netbp.experiments.plane_texts import LETTERS
+from netbp.experiments.settings import settings_of
+from netbp.lab.address import address_of, experiment_of
+from netbp.lab.frames import encoded, number, plane
+from netbp.lab.training import PATIENCE, Training
+from netbp.methods.schedules import values_at
+from netbp.methods.streams import state_of
+from netbp.network import Network
+from netbp.problem import Problem
+from netbp.types import Array, State, Vector
+
+HOUR = 3600.0
+BINS = 1024
+"""The most bins of costs in a frame."""
+
+
+class GoneError(Exception):
+    """A run or a job that is no longer held."""
+
+
+Gone = GoneError
+
+
+class LabRun:
+    """One experiment, trained as far as someone looked."""
+
+    def __init__(self, experiment: PlaneExperiment, name: str, training: Training | None = None) -> None:
+        self.experiment, self.name = experiment, name
+        self.problem = experiment.problem() if training is None else training.held or training.problem
+        self.method = experiment.chosen_method()
+        if training is None:
+            p, rng = experiment.beginning(self.problem.network)
+            alone = replace(self.problem, held_out=None)
+            held = None if self.problem.held_out is None else self.problem
+            start = State(p, 0, {}, state_of(rng))
+            training = Training(alone, self.method, start, experiment.steps, experiment.record, held)
+            with np.errstate(all="ignore"):
+                cost = alone.value(p)
+            if not np.isfinite(cost):
+                training.close()
+                raise ValueError(f"the cost at the start is {cost}: choose a smaller scale")
+            training.costs_at_start = cost
+        self.training = training
+        self.used = time.monotonic()
+
+    # -- what the page sees -------------------------------------------------------------------------------------------
+
+    def opened(self, step: int = 0, rebuilt: bool = False) -> dict[str, Any]:
+        """What a page needs to know before the first frame."""
+        e, network = self.experiment, self.problem.network
+        points, held = e.labelled, e.held.tolist()
+        state = self.training.at(step, PATIENCE)
+        return {
+            "run": self.name,
+            "experiment": asdict(e),
+            "address": address_of(e),
+            "step": state.step,
+            "rebuilt": rebuilt,
+            "status": self._status(state)[0],
+            "layers": layers_of(network),
+            "size": network.size,
+            "points": [[*x, c, int(h)] for x, c, h in zip(points.x.tolist(), points.labels.tolist(), held, strict=True)],
+            "categories": list(LETTERS[: network.sizes[-1]]),
+            "extent": list(e.extent),
+            "N": self.problem.N,
+            "epoch_steps": self.epoch_steps,
+            "scale_of_cost": e.factor,
+        }
+
+    def frame(self, after: int, seen: int, steps: int, grid: int, view: str = "margin", extent: Any = None) -> bytes:
+        """The state `steps` steps after `after`, 0 for that step itself, -1 for the newest; with the costs from step `seen` on."""
+        state = self.training.ahead(after) if steps < 0 else self.training.at(after + steps)
+        with self.training.kept:
+            costs = self._bins(seen, state.step, BINS)
+            held = self.training.held_out.between(seen, state.step)
+            norms = self.training.norms.between(seen, state.step)
+        header = self._header(state) | {"seen": max(seen, state.step + 1)}
+        sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent))}
+        return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
+
+    def curve(self, points: int = 2000, step: int | None = None) -> bytes:
+        """The whole history of the costs, up to `step` if it is given, in at most so many bins."""
+        training = self.training
+        with training.kept:
+            last = training.front.step if step is None else min(step, training.front.step)
+            costs = self._bins(0, last, max(1, points))
+            held, norms = training.held_out.between(0, last), training.norms.between(0, last)
+        header = {"run": self.name, "step": last, "seen": last + 1, "behind": training.front.step - last}
+        return encoded(header, {"costs": costs, "held": held, "norms": norms})
+
+    # -- its parts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps that go through as many points as there are."""
+        if self.experiment.method != "stochastic":
+            return 1
+        return max(1, -(-self.problem.N // self.experiment.batch))
+
+    def rate_at(self, step: int) -> float | None:
+        """The rate of the next step, or None for a method without one."""
+        if self.experiment.method not in GRADIENT:
+            return None
+        return float(values_at(self.method.rate, step, 1, "rate")[0])  # type: ignore[attr-defined]
+
+    def _extent(self, extent: Any) -> Extent:
+        if extent is None:
+            return self.experiment.extent
+        left, right, bottom, top = (float(edge) for edge in extent)
+        return left, right, bottom, top
+
+    def _bins(self, seen: int, step: int, most: int) -> Array:
+        rows = self.training.costs.bins(max(1, seen), step, most)
+        if seen == 0:
+            cost = self.training.costs_at_start
+            rows = np.concatenate([[[0.0, 0.0, cost, cost]], rows])
+        return rows
+
+    def _status(self, state: State) -> tuple[str, str]:
+        front = self.training.front
+        if front.ended and state.step == front.step:
+            return front.status, front.message
+        return ("ready" if state.step == 0 else "running"), ""
+
+    def _header(self, state: State) -> dict[str, Any]:
+        front, p = self.training.front, state.p
+        status, message = self._status(state)
+        return {
+            "run": self.name,
+            "step": state.step,
+            **self._numbers(p),
+            "rate": self.rate_at(state.step),
+            "epoch": state.step / self.epoch_steps,
+            "status": status,
+            "message": message,
+            "seconds": front.seconds,
+            "behind": front.step - state.step,
+            "diverged": self._diverged(),
+        }
+
+    def _numbers(self, p: Vector) -> dict[str, Any]:
+        problem = self.training.problem
+        with np.errstate(all="ignore"):
+            cost, gradient = problem.bound.value(p), problem.bound.gradient(p)
+        held = self.problem.held_out
+        flat = {entry.layer: entry.flat for entry in flatness(problem.network, p, problem.data.x)}
+        return {
+            "cost": number(cost),
+            "gradient": number(float(np.linalg.norm(gradient))),
+            "held_out": None if held is None else number(self.problem.held_out_value(p)),
+            "right": share_right(problem, p, problem.data),
+            "held_right": None if held is None else share_right(problem, p, held),
+            "saturated": [flat.get(l, 0.0) for l in range(2, len(problem.network.sizes) + 1)],
+            "largest": max(float(np.abs(W).max()) for W, _ in problem.network.views(p)),
+        }
+
+    def _diverged(self) -> dict[str, Any] | None:
+        front = self.training.front
+        if front.diverged_at is None:
+            return None
+        index = max(range(len(front.state.p)), key=lambda i: abs(float(front.state.p[i])))
+        return {
+            "step": front.diverged_at,
+            "rate": self.rate_at(front.diverged_at - 1),
+            "weight": parameter_name(self.problem.network, index),
+            "value": number(front.state.p[index]),
+            "last": front.step,
+        }
+
+    def close(self) -> None:
+        """Stop its thread."""
+        self.training.close()
+
+
+class Runs:
+    """The runs that are held, at most `limit` of them, by name; thread-safe."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self.limit = limit
+        self._held: OrderedDict[str, LabRun] = OrderedDict()  # the longest unused first
+        self._lock = threading.Lock()
+
+    def open(self, experiment: Mapping[str, Any], step: int = 0) -> dict[str, Any]:
+        """The run of an experiment with these fields, standing at `step`; the one that is held where there is one.
+
+        Raises ValueError in a line for fields that no run can have.
+        """
+        wanted = experiment_of(experiment)
+        with self._lock:
+            held = next((run for run in self._held.values() if run.experiment == wanted), None)
+        run = held or self._kept(LabRun(wanted, secrets.token_hex(8)))
+        before = run.training.front.step
+        self.get(run.name)
+        return run.opened(step, rebuilt=step > before)
+
+    def get(self, name: str) -> LabRun:
+        """The run of that name. Raises Gone when it is no longer held."""
+        with self._lock:
+            dropped = self._expired()
+            run = self._held.get(name)
+            if run is not None:
+                run.used = time.monotonic()
+                self._held.move_to_end(name)
+        for old in dropped:
+            old.close()
+        if run is None:
+            raise GoneError("this run is no longer held: open its experiment again, which computes it anew")
+        return run
+
+    def change_rate(self, name: str, step: int, rate: float) -> dict[str, Any]:
+        """A run that shares this one's history up to `step` and has another rate from there on."""
+        run = self.get(name)
+        state = run.training.at(step)
+        if state.step != step:
+            raise ValueError(f"the run has not come to step {step:,}: it stands at step {state.step:,}")
+        experiment = changed(run.experiment, step, rate)
+        new = LabRun(experiment, secrets.token_hex(8), run.training.shared(state, experiment.chosen_method()))
+        return self._kept(new).opened(step)
+
+    def close(self) -> None:
+        """Drop all."""
+        with self._lock:
+            runs = list(self._held.values())
+            self._held.clear()
+        for run in runs:
+            run.close()
+
+    def _kept(self, run: LabRun) -> LabRun:
+        with self._lock:
+            self._held[run.name] = run
+            dropped = self._expired()
+            while len(self._held) > self.limit:
+                dropped.append(self._held.popitem(last=False)[1])
+        for old in dropped:
+            old.close()
+        return run
+
+    def _expired(self) -> list[LabRun]:
+        old = [name for name, run in self._held.items() if time.monotonic() - run.used > HOUR]
+        return [self._held.pop(name) for name in old]
+
+
+def layers_of(network: Network) -> list[dict[str, Any]]:
+    """Where each layer's weights and biases lie in p."""
+    return [
+        {
+            "l": l,
+            "width": n,
+            "activation": sigma.name,
+            "W": [w.start, n, m],
+            "b": [b.start, n],
+        }
+        for l, (m, n, sigma, (w, b)) in enumerate(
+            zip(network.sizes, network.sizes[1:], network.activations, network.slices, strict=False), start=2
+        )
+    ]
+
+
+def parameter_name(network: Network, index: int) -> str:
+    """The name of p's entry, w_43^[3] or b_2^[4]."""
+    for l, (w, b) in enumerate(network.slices, start=2):
+        n = network.sizes[l - 1]
+        if w.start <= index < w.stop:
+            k, j = divmod(index - w.start, n)
+            return f"w_{j + 1}{k + 1}^[{l}]" if max(j, k) < 9 else f"w_{j + 1},{k + 1}^[{l}]"
+        if b.start <= index < b.stop:
+            return f"b_{index - b.start + 1}^[{l}]"
+    raise ValueError(f"p has {network.size} entries, but entry {index} was asked for")
+
+
+def share_right(problem: Problem, p: Vector, data: Any) -> float:
+    """The share of points whose category the network says."""
+    return float(np.mean(problem.classify(p, data.x) == np.asarray(data.y).argmax(axis=1)))
+
+
+__all__ = ["Gone", "GoneError", "LabRun", "Runs", "settings_of"]

@@ -1,0 +1,204 @@
+"""A method at work for the page: in a thread with a bounded lead, or to an exact step; anything in between is computed again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netbp.lab.history import Costs, Curve, States
+from netbp.methods import FINISHED, STOPPED, Method
+from netbp.methods.deterministic import Deterministic
+from netbp.methods.streams import restored, state_of
+from netbp.problem import Problem
+from netbp.streaming import finite, last_finite
+from netbp.types import State
+
+CHUNK = 0.008
+"""Seconds that a chunk of steps should take: a frame never waits longer for the states of a chunk."""
+LEAD = 0.25
+"""Seconds of work that the thread may be ahead of the page."""
+PATIENCE = 2.0
+"""Seconds after which a request for a far step gets the step that was reached by then."""
+SHARE = 10.0
+"""The norms and held-out costs along a run take at most a tenth of the time of its steps."""
+
+
+class Front(NamedTuple):
+    """Where the training stands. status, message: of a run that has ended there, otherwise "" and "". diverged_at: a step or None."""
+
+    state: State
+    status: str = ""
+    message: str = ""
+    diverged_at: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.state.step
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further step can be taken."""
+        return bool(self.status)
+
+
+class Training:
+    """One run, from its start to wherever someone wants to see it.
+
+    problem: without held-out points, which would be looked at after every step. held: the same with them, or None. steps: where the
+    run ends. `front` is replaced as a whole, so that it can be read without waiting; what is kept is read with the lock `kept`.
+    """
+
+    def __init__(self, problem: Problem, method: Method, state: State, steps: int, record: int, held: Problem | None) -> None:
+        self.problem, self.method, self.steps, self.record, self.held = problem, method, steps, record, held
+        self.costs, self.norms, self.held_out, self.states = Costs(record), Curve(), Curve(), States(state)
+        self.rng = restored(state.stream)
+        self.session = method.session(problem, state, self.rng, record)
+        self.single = isinstance(method, Deterministic)  # SciPy's: each iterate is kept, for to come back means to begin anew
+        self.pace, self.looks, self.looked = 1, 0.0, 0.0
+        self.front = Front(state, FINISHED if state.step >= steps else "", self._took(state.step) if state.step >= steps else "")
+        self._work, self._gate, self.kept = threading.Lock(), threading.Lock(), threading.Lock()
+        self._moved = threading.Condition()
+        self._budget, self._alive, self._closed = 0.0, False, False
+        self.costs_at_start = 0.0
+
+    # -- ahead of the page --------------------------------------------------------------------------------------------
+
+    def ahead(self, after: int) -> State:
+        """The newest state, beyond `after` where the run is not at its end; the thread goes on behind, for as long as its lead lasts."""
+        with self._gate:
+            self._budget = LEAD
+            if not (self._alive or self._closed or self.front.ended):
+                self._alive = True
+                threading.Thread(target=self._run_ahead, name="netbp lab", daemon=True).start()
+        with self._moved:
+            self._moved.wait_for(lambda: self.front.step > after or self.front.ended or not self._alive, timeout=PATIENCE)
+        return self.front.state
+
+    def _run_ahead(self) -> None:
+        try:
+            while True:
+                with self._gate:
+                    if self._budget <= 0.0 or self._closed or self.front.ended:
+                        self._alive = False
+                        return
+                before = time.perf_counter()
+                try:
+                    with self._work:
+                        self._advance(self.steps)
+                except Exception as error:  # whoever looks must see it: nobody waits for this thread
+                    self.front = self.front._replace(status=STOPPED, message=f"it cannot go on: {error}")
+                with self._gate:
+                    self._budget -= time.perf_counter() - before
+        finally:
+            self._alive = False
+            with self._moved:
+                self._moved.notify_all()
+
+    def rest(self) -> None:
+        """No lead is wanted any more."""
+        with self._gate:
+            self._budget = 0.0
+
+    def close(self) -> None:
+        """Let go of the session and its threads."""
+        self._closed = True
+        with self._work:
+            self.session.close()
+
+    # -- exact steps --------------------------------------------------------------------------------------------------
+
+    def at(self, step: int, patience: float = PATIENCE) -> State:
+        """The state after exactly `step` steps, or the last one if there are not so many; after `patience` seconds an earlier one."""
+        self.rest()
+        until = time.monotonic() + patience
+        step = min(step, self.steps)
+        while self.front.step < step and not self.front.ended:
+            with self._work:
+                if self.front.step < step and not self.front.ended:
+                    self._advance(step)
+            if time.monotonic() > until:
+                return self.front.state
+        return self._again(step, until)
+
+    def _again(self, step: int, until: float) -> State:
+        """A state of the past: the last one kept before it, and from there the same steps once more."""
+        front = self.front.state
+        if step >= front.step:
+            return front
+        with self.kept:
+            state = self.states.before(step)
+        if state.step == step:
+            return state
+        session = self.method.session(self.problem, state, restored(state.stream), 0)
+        pace = 64
+        try:
+            while state.step < step and time.monotonic() <= until:
+                before = time.perf_counter()
+                state = session.advance(min(pace, step - state.step)).state
+                pace = 2 * pace if time.perf_counter() - before < CHUNK else pace
+        finally:
+            session.close()
+        return state
+
+    # -- one chunk ----------------------------------------------------------------------------------------------------
+
+    def _advance(self, limit: int) -> None:
+        """Take some steps, at most to `limit`, and keep what they leave behind. The caller holds `_work`."""
+        if self._closed:
+            return
+        before, start = self.front, time.perf_counter()
+        wanted = min(self.pace, limit - before.step)
+        chunk = self.session.advance(wanted)
+        taken = time.perf_counter() - start
+        if not self.single and taken < CHUNK / 2 and wanted == self.pace:
+            self.pace = 2 * self.pace
+        elif taken > CHUNK:
+            self.pace = max(1, int(wanted * CHUNK / taken))
+        if not finite(self.problem, chunk):
+            chunk = last_finite(self.problem, self.method, before.state, chunk, self.record)
+        state, seconds = chunk.state, before.seconds + taken
+        if chunk.reason is not None:
+            front = Front(state, chunk.status, chunk.reason, chunk.facts.get("diverged_at"), seconds)
+        elif state.step >= self.steps:
+            front = Front(state, FINISHED, self._took(state.step), None, seconds)
+        else:
+            front = Front(state, seconds=seconds)
+        looked = self._look(state, seconds)
+        with self.kept:
+            self.costs.extend(chunk.costs)
+            self.states.add(state)
+            for curve, value in zip((self.norms, self.held_out), looked, strict=False):
+                curve.add(state.step, value)
+            self.front = front
+        with self._moved:
+            self._moved.notify_all()
+
+    def _look(self, state: State, seconds: float) -> list[float]:
+        """The gradient's norm and, where points are held out, their cost; now and then, otherwise nothing."""
+        if seconds - self.looks < SHARE * self.looked or not self.norms.wants(state.step):
+            return []
+        before = time.perf_counter()
+        with np.errstate(all="ignore"):
+            found = [float(np.linalg.norm(self.problem.bound.gradient(state.p)))]
+            if self.held is not None:
+                found.append(self.held.held_out_value(state.p))
+        self.looks, self.looked = seconds, time.perf_counter() - before
+        return found
+
+    def _took(self, step: int) -> str:
+        return f"it took all {step:,} steps"
+
+    def shared(self, state: State, method: Method) -> Training:
+        """Another method from a state of this run on, with this run's history up to it."""
+        out = Training(
+            self.problem, method, state._replace(stream=state_of(restored(state.stream))), self.steps, self.record, self.held
+        )
+        with self.kept:
+            out.costs, out.norms = self.costs.copied(state.step), self.norms.copied(state.step)
+            out.held_out, out.states = self.held_out.copied(state.step), self.states.copied(state)
+        return out
