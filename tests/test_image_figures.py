@@ -256,7 +256,7 @@ def test_feature_maps_become_mosaics_and_vectors_bars():
 
 def test_the_matrix_of_29_is_written_out_and_its_singular_values_lie_on_the_symbol():
     left, right = axes(1, 2)
-    draw_convolution_matrix(left, right, [1, -1], 6)
+    draw_convolution_matrix((left, right), [1, -1], 6)
     assert sorted(written(left)) == sorted(["1", "−1"] * 5)
     symbol, values = right.lines
     # D D^T is tridiagonal, 2 and -1, with the eigenvalues 4 sin^2(k pi/12); |1 - exp(i theta)| = 2 sin(theta/2). Some roundings.
@@ -268,11 +268,11 @@ def test_the_matrix_of_29_is_written_out_and_its_singular_values_lie_on_the_symb
 
 def test_with_a_stride_or_several_filters_there_are_singular_values_only():
     left, right = axes(1, 2)
-    draw_convolution_matrix(left, right, [1.0, 2.0, 3.0, 4.0], 10, stride=2)
+    draw_convolution_matrix((left, right), [1.0, 2.0, 3.0, 4.0], 10, stride=2)
     assert len(right.lines) == 1
     assert len(written(left)) == 16
     left, right = axes(1, 2)
-    draw_convolution_matrix(left, right, np.ones((2, 3, 3, 3)), (3, 5, 5))
+    draw_convolution_matrix((left, right), np.ones((2, 3, 3, 3)), (3, 5, 5))
     assert len(right.lines) == 1
     assert right.get_title() == "rank 9 of 18"  # both filters are the same
     assert not written(left)

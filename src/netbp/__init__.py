@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from netbp.engines.tensor.onnx_graph import export_onnx as export_onnx
     from netbp.engines.tensor.weights import load_safetensors as load_safetensors
     from netbp.engines.tensor.weights import save_safetensors as save_safetensors
+    from netbp.figures.style import style as style
     from netbp.layers import Conv as Conv
     from netbp.layers import Dense as Dense
     from netbp.layers import Dropout as Dropout
@@ -174,6 +175,7 @@ PUBLIC = {
     "netbp.engines.tensor.module": "TorchNetwork",
     "netbp.engines.tensor.onnx_graph": "export_onnx",
     "netbp.engines.tensor.weights": "load_safetensors save_safetensors",
+    "netbp.figures.style": "style",
     "netbp.layers": "Conv Dense Dropout Flatten Flip Pool",
     "netbp.matlab": "MatlabRandom",
     "netbp.methods.deterministic": "LBFGS NelderMead NewtonCG TrustRegion",

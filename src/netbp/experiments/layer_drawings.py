@@ -94,7 +94,7 @@ class ConvolutionDrawing(Drawing):
 
         with house_style():
             figure, (left, right) = new_figure(1, 2, size=(10.0, 4.4))
-            draw_convolution_matrix(left, right, self.filter(), self.shape(), self.stride, self.pad)
+            draw_convolution_matrix((left, right), self.filter(), self.shape(), self.stride, self.pad)
         return figure
 
 

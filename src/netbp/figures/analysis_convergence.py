@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.figures.curves import PlainPowers, power_of_ten
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, VIOLET, letters
 from netbp.types import Vector
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 PENS = (
     (BLUE, "-"),
     (RED, "-"),
-    ("#2e7d4f", "-"),
-    ("#b8860b", "-"),
-    ("#7b3f99", "-"),
+    (GREEN, "-"),
+    (OCHRE, "-"),
+    (VIOLET, "-"),
     (INK, "-"),
     (BLUE, "--"),
     (RED, "--"),
-    ("#2e7d4f", "--"),
-    ("#b8860b", "--"),
-    ("#7b3f99", "--"),
+    (GREEN, "--"),
+    (OCHRE, "--"),
+    (VIOLET, "--"),
     (INK, "--"),
 )
 """A colour and a dash for each of many curves."""
@@ -141,7 +141,7 @@ def draw_ratios(ax: Any, result: Convergence, cells: int = 60) -> None:
     ax.set_ylim(bottom, top)
     decades(ax.yaxis, bottom, top)
     _grid(ax)
-    ax.legend(loc="upper right", ncols=2, fontsize=11, handlelength=1.6, columnspacing=1.2)
+    ax.legend(loc="upper right", ncols=2, fontsize=letters(11), handlelength=1.6, columnspacing=1.2)
 
 
 def _step_ticks(ax: Any) -> None:

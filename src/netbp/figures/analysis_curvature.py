@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.figures.analysis_convergence import decades
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, GREEN, INK, RED, letters
 
 if TYPE_CHECKING:
     from netbp.analysis.curvature import Spectrum
     from netbp.analysis.density import SpectralDensity
     from netbp.analysis.path import Path
-
-GREEN = "#2e7d4f"
 
 
 def draw_spectra(ax: Any, spectra: list[Spectrum] | tuple[Spectrum, ...], smallest: float = 1e-13) -> None:
@@ -83,12 +81,12 @@ def draw_curvature_path(axes: Any, path: Path) -> None:
     values = np.concatenate([part[np.isfinite(part) & (part > 0)] for part in (highest, -lowest, bowl, noise)])
     upper.set(ylabel="Size", xlim=(steps[0], max(steps[-1], steps[0] + 1)), ylim=(0.3 * values.min(), 3 * values.max()))
     decades(upper.yaxis, 0.3 * values.min(), 3 * values.max(), most=6)
-    upper.legend(loc="lower left", fontsize=11)
+    upper.legend(loc="lower left", fontsize=letters(11))
     lower.semilogx(steps, path.column("with_hessian"), color=BLUE, marker="o", markersize=4, label="cos(Σ, Hessian)")
     lower.semilogx(steps, path.column("with_gauss_newton"), color=INK, linestyle="--", label="cos(Σ, Gauss-Newton)")
     lower.semilogx(steps, path.column("along_top"), color=GREEN, linestyle="-.", label="share of Σ along top eigenvector")
     lower.set(xlabel="Step", ylabel="Alignment", xlim=upper.get_xlim(), ylim=(-0.03, 1.05))
-    lower.legend(loc="lower right", fontsize=11)
+    lower.legend(loc="lower right", fontsize=letters(11))
     for ax in (upper, lower):
         decades(ax.xaxis, steps[0], max(steps[-1], steps[0] + 1))
         ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.figures.analysis_convergence import decades
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, letters
 
 if TYPE_CHECKING:
     from netbp.analysis.bands import Bands
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from netbp.analysis.timesteps import TimeSteps
     from netbp.analysis.weak import LinearOrders, WeakErrors
 
-GREEN = "#2e7d4f"
 PENS = {"flow": (INK, "s"), "diffusion": (BLUE, "o"), "modified": (RED, "^")}
 
 
@@ -70,7 +69,7 @@ def draw_orders(ax: Any, found: EulerOrder | LinearOrders, what: str = "mean") -
         ax.loglog(rates, 2.5 * high * (rates / rates.max()) ** order, dash, color="0.6", linewidth=1.5, label=f"slope {order}")
     ax.set(xlabel="Rate", ylabel="Error" if euler is not None else f"Error of the {what}", ylim=(0.4 * low, 4 * high))
     ax.set_xlim(0.8 * rates.min(), 1.25 * rates.max())
-    ax.set_xticks(rates, [f"{x:g}" for x in rates], fontsize=11)
+    ax.set_xticks(rates, [f"{x:g}" for x in rates], fontsize=letters(11))
     ax.set_xticks([], minor=True)
     decades(ax.yaxis, 0.4 * low, 4 * high)
     _finish(ax)
@@ -126,7 +125,7 @@ def draw_escapes(ax: Any, found: Escapes) -> None:
     for k, batch in enumerate(batches):
         own = sorted((at for at in found.escapes if at.batch == batch), key=lambda at: at.noise)
         left = [at for at in own if at.left]
-        colour = (BLUE, RED, GREEN, INK, "#b8860b")[k % 5]
+        colour = (BLUE, RED, GREEN, INK, OCHRE)[k % 5]
         if left:
             mean = np.array([at.mean for at in left])
             error = [mean[:, 0] - mean[:, 1], mean[:, 2] - mean[:, 0]]
@@ -150,4 +149,4 @@ def _finish(ax: Any, legend: bool = True) -> None:
     ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
     ax.set_axisbelow(True)
     if legend:
-        ax.legend(loc="best", fontsize=11)
+        ax.legend(loc="best", fontsize=letters(11))

@@ -8,7 +8,7 @@ import numpy as np
 
 from netbp.figures.analysis_convergence import PENS, decades
 from netbp.figures.curves import power_of_ten
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, INK, RED, letters
 
 if TYPE_CHECKING:
     from netbp.analysis.atlas import Atlas
@@ -35,7 +35,7 @@ def draw_atlas(ax: Any, found: Atlas, rows: int = 8) -> None:
     for at in states:
         parts = str(at.partition)
         names.append(f"{at.costs[1]:.3g}:  {parts if len(parts) < 28 else parts[:26] + ' …'}")
-    ax.set_yticks(y, names, fontsize=11)
+    ax.set_yticks(y, names, fontsize=letters(11))
     ax.grid(True, axis="x", color=INK, alpha=0.15, linewidth=0.8)
     ax.set_axisbelow(True)
 
@@ -111,7 +111,7 @@ def draw_slice(ax: Any, found: Slice, levels: int = 14) -> None:
         linewidths=0.6,
         linestyles="solid",
     )
-    ax.clabel(lines, fmt=lambda x: f"{10.0**x:.2g}" if close else power_of_ten(x), fontsize=10)
+    ax.clabel(lines, fmt=lambda x: f"{10.0**x:.2g}" if close else power_of_ten(x), fontsize=letters(10))
     if found.path is not None:
         if len(found.path) > 3:
             ax.plot(*found.path.T, color=RED, linewidth=1.6)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.figures.analysis_convergence import PENS, POINTS, decades
-from netbp.figures.style import INK
+from netbp.figures.style import INK, letters
 
 if TYPE_CHECKING:
     from netbp.analysis.precision_bounds import Confirmation
@@ -37,7 +37,7 @@ def draw_partings(ax: Any, partings: Sequence[Parting], labels: Sequence[str] | 
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     decades(ax.yaxis, 0.3 * low, 3 * high)
     ax.grid(True, color=INK, alpha=0.15, linewidth=0.8)
-    ax.legend(loc="best", fontsize=9.5)
+    ax.legend(loc="best", fontsize=letters(9.5))
 
 
 def draw_error_bounds(ax: Any, confirmation: Confirmation) -> None:
@@ -51,10 +51,10 @@ def draw_error_bounds(ax: Any, confirmation: Confirmation) -> None:
     values = np.array([*bounds, *errors])
     low, high = 0.3 * np.nanmin(values), 3 * np.nanmax(values)
     ax.set(ylabel="Error", xlim=(-0.5, len(entries) - 0.5), ylim=(low, high))
-    ax.set_xticks(places, names, rotation=60, ha="right", fontsize=11)
+    ax.set_xticks(places, names, rotation=60, ha="right", fontsize=letters(11))
     decades(ax.yaxis, low, high)
     ax.grid(True, axis="y", color=INK, alpha=0.15, linewidth=0.8)
-    ax.legend(loc="best", fontsize=11)
+    ax.legend(loc="best", fontsize=letters(11))
 
 
 def _few() -> Any:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from netbp.activations import identity
-from netbp.figures.style import BLUE, INK
+from netbp.figures.style import BLUE, INK, letters
 from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, Shape, geometry
 from netbp.network import Network
 
@@ -182,7 +182,7 @@ def draw_row(ax: Any, row: Row, y: float) -> None:
             draw_volume(ax, volume, start, y + 0.5 * row.top)
             ax.text(start + 0.5 * extent(volume.shape), y - 0.08, shape_label(volume.shape), **words)
         centre = 0.5 * (left + right)
-        ax.text(centre, y + row.top + 0.12, block.title, ha="center", va="bottom", fontsize=13, fontweight="bold")
+        ax.text(centre, y + row.top + 0.12, block.title, ha="center", va="bottom", fontsize=letters(13), fontweight="bold")
         ax.text(centre, y - SHAPE, "\n".join(block.words), linespacing=1.25, **words)
         if block is not row.placed[-1][0]:
             ax.plot([right + 0.5 * BESIDE] * 2, [y - SHAPE - row.lines, y + row.top + 0.3], color=INK, alpha=0.2, linewidth=0.8)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.convolution import convolution_matrix
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, INK, RED, letters
 from netbp.layers import PerAxis, PerSide, Shape
 from netbp.types import Array, Vector
 
@@ -17,15 +18,16 @@ LETTERED = 12
 
 
 def draw_convolution_matrix(
-    left: Any, right: Any, kernel: ArrayLike, input_shape: int | Shape, stride: PerAxis = 1, pad: PerSide = 0
+    axes: Sequence[Any], kernel: ArrayLike, input_shape: int | Shape, stride: PerAxis = 1, pad: PerSide = 0
 ) -> None:
-    """The matrix of a convolution on the left, its singular values on the right.
+    """The matrix of a convolution on the first of two axes, its singular values on the second.
 
     kernel, input_shape, stride, pad: as `nb.convolution_matrix` takes them. For one filter of one channel with stride 1 there is
     also |symbol|, the modulus of the filter's Fourier series at evenly spaced frequencies, in descending order: the singular
     values of such matrices are distributed like it (Avram and Parter's theorem), and those of (29) lie on it. Raises ValueError as
     `nb.convolution_matrix` does.
     """
+    left, right = axes
     A = convolution_matrix(kernel, input_shape, stride, pad).toarray()
     draw_matrix(left, A)
     values = np.linalg.svd(A, compute_uv=False)
@@ -39,7 +41,7 @@ def draw_convolution_matrix(
     right.plot(np.arange(1, n + 1), values, "o", color=BLUE, label="singular values", **marks)
     rank = np.count_nonzero(values > max(A.shape) * np.finfo(float).eps * values[0])
     right.set(xlabel="number k", ylabel="singular value", xlim=(0.0, n + 1.0), ylim=(0.0, 1.2 * float(values[0]) or 1.0))
-    right.set_title(f"rank {rank:,} of {n:,}", fontsize=14)
+    right.set_title(f"rank {rank:,} of {n:,}", fontsize=letters(14))
     right.xaxis.get_major_locator().set_params(integer=True)
     right.grid(True, color=INK, alpha=0.15, linewidth=0.8)
     right.legend(loc="upper right", handlelength=1.4)
@@ -72,8 +74,8 @@ def draw_matrix(ax: Any, A: Array) -> None:
         for (i, j), value in np.ndenumerate(A):
             if value:
                 text = f"{value:.3g}".replace("-", "−")
-                ax.text(j + 1, i + 1, text, ha="center", va="center", fontsize=min(15, 130 / n))
+                ax.text(j + 1, i + 1, text, ha="center", va="center", fontsize=letters(min(15, 130 / n)))
         ax.set(xticks=np.arange(1, n + 1), yticks=np.arange(1, m + 1))
-    ax.tick_params(length=0, labelsize=12)
-    ax.set_title(f"{m:,} × {n:,}, {np.count_nonzero(A) / A.size:.0%} not 0", fontsize=14)
+    ax.tick_params(length=0, labelsize=letters(12))
+    ax.set_title(f"{m:,} × {n:,}, {np.count_nonzero(A) / A.size:.0%} not 0", fontsize=letters(14))
     ax.set(xlabel="input", ylabel="output")

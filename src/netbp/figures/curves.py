@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import ScalarFormatter
 
 from netbp.activations import Activation, sigmoid
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, INK, RED, letters
 from netbp.types import Vector
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def draw_activation(
     if activation is sigmoid:
         ax.set(ylim=(-0.08, 1.08), yticks=[0.0, 0.5, 1.0])
         ax.set_yticklabels(["0", "0.5", "1"])
-    ax.set_ylabel(formula(activation, weight, shift), fontsize=18)
+    ax.set_ylabel(formula(activation, weight, shift), fontsize=letters(18))
 
 
 def formula(activation: Activation, weight: float, shift: float) -> str:
@@ -116,7 +116,7 @@ def draw_decay(ax: Any, steps: Vector, values: Vector, windows: Sequence[tuple[i
         ax.loglog(ends, [at[first], at[last]], color=INK, linewidth=5, solid_capstyle="butt")
         early = first * last < steps[0] * steps[-1]  # left of the middle: the words go to the right, and the other way round
         place, ha, up = ((first, at[first]), "left", 8) if early else ((last, at[first]), "right", 26)
-        ax.annotate(f"slope {slope:.2f}".replace("-", "−"), place, (0, up), textcoords="offset points", fontsize=13, ha=ha)
+        ax.annotate(f"slope {slope:.2f}".replace("-", "−"), place, (0, up), textcoords="offset points", fontsize=letters(13), ha=ha)
     ax.set(xlabel="Iteration Number", ylabel="Value of cost function", xlim=(steps[0], steps[-1]), ylim=(0.3 * values[-1], None))
     ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
     ax.legend(loc="upper right")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from netbp.activations import Activation, relu
 from netbp.engines.masks import keys, threshold, words
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, INK, RED, letters
 from netbp.types import Array, Vector
 
 SCALINGS = ("training", "evaluation")
@@ -66,12 +66,12 @@ def draw_dropout(axes: Any, a: ArrayLike, w: ArrayLike, b: float, rate: float, a
         evaluated = float(activation(np.array(z.evaluation)))
         panel(row[1], outputs, float(outputs.mean()), evaluated, f"{name} of z")
         differ = abs(outputs.mean() - evaluated) > 4.0 * outputs.std() / np.sqrt(len(outputs))  # more than chance
-        row[0].set_ylabel(where, fontsize=13, fontweight="normal")
+        row[0].set_ylabel(where, fontsize=letters(13), fontweight="normal")
     for ax in axes[0]:
         ax.set_xlabel("")
-    axes[0][0].set_title("weighted input: the means agree", fontsize=14)
-    axes[0][1].set_title(f"after {name}: they {'do not' if differ else 'agree, too'}", fontsize=14)
-    axes[0][0].legend(loc="upper left", fontsize=10.5, handlelength=1.4, borderaxespad=0.2)
+    axes[0][0].set_title("weighted input: the means agree", fontsize=letters(14))
+    axes[0][1].set_title(f"after {name}: they {'do not' if differ else 'agree, too'}", fontsize=letters(14))
+    axes[0][0].legend(loc="upper left", fontsize=letters(10.5), handlelength=1.4, borderaxespad=0.2)
 
 
 def panel(ax: Any, values: Vector, mean: float, evaluated: float, label: str) -> None:
@@ -83,4 +83,4 @@ def panel(ax: Any, values: Vector, mean: float, evaluated: float, label: str) ->
     ax.xaxis.get_major_locator().set_params(nbins=5)
     ax.margins(y=0.35)
     words = f"mean {mean:.2f} ± {values.std():.2f}\nevaluation {evaluated:.2f} ± 0".replace("-", "−")
-    ax.text(0.97, 0.95, words, transform=ax.transAxes, ha="right", va="top", fontsize=11, color=INK, linespacing=1.3)
+    ax.text(0.97, 0.95, words, transform=ax.transAxes, ha="right", va="top", fontsize=letters(11), color=INK, linespacing=1.3)

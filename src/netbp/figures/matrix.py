@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netbp.confusion import ALL, OUTPUT, TARGET, TINTS, Confusion, kind
-from netbp.figures.style import INK
+from netbp.figures.style import INK, letters
 
 MOST = 16
 """The most classes whose counts are written into the cells; of more, tints alone show the shares."""
@@ -25,7 +25,7 @@ def draw_confusion(ax: Any, confusion: Confusion) -> None:
     if K > MOST:
         draw_shares(ax, confusion)
         return
-    size = min(11.0, 100.0 / (K + 1))
+    size = letters(min(11.0, 100.0 / (K + 1)))
     for i, row in enumerate(confusion.cells):
         for j, cell in enumerate(row):
             tint = f"#{TINTS[kind(i, j, K)]}"
@@ -49,12 +49,12 @@ def draw_shares(ax: Any, confusion: Confusion) -> None:
     image = ax.imshow(np.maximum(shares, 1e-3), cmap="Greys", norm=LogNorm(1e-3, 1.0), extent=(0, K, K, 0), aspect="equal")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, ticks=[1e-3, 1e-2, 1e-1, 1.0])
     bar.ax.set_yticklabels(["≤ 0.1 %", "1 %", "10 %", "100 %"])
-    bar.ax.set_ylabel("share of the target class", fontsize=13, fontweight="normal")
+    bar.ax.set_ylabel("share of the target class", fontsize=letters(13), fontweight="normal")
     name_classes(ax, list(confusion.classes), 380.0 / K)
     if K > NAMED:
         numbers = np.arange(0, K, 10)
-        ax.set_xticks(numbers + 0.5, numbers + 1, fontsize=12, rotation=0)
-        ax.set_yticks(numbers + 0.5, numbers + 1, fontsize=12)
+        ax.set_xticks(numbers + 0.5, numbers + 1, fontsize=letters(12), rotation=0)
+        ax.set_yticks(numbers + 0.5, numbers + 1, fontsize=letters(12))
 
 
 def name_classes(ax: Any, names: list[str], size: float) -> None:

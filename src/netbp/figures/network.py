@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, INK, RED, letters
 from netbp.network import Network
 
 MOST = 10
@@ -144,7 +144,7 @@ def name_layer(ax: Any, layer: list[Neuron], L: int, n: int, top: float) -> None
     lines = [f"Layer {l}", *(["(Input layer)"] if l == 1 else ["(Output layer)"] if l == L else [])]
     if len(layer) < n:
         lines.append(f"{n:,} neurons" if l > 1 else f"{n:,} inputs")
-    size = 14 if L <= 4 else 12.5 if L == 5 else max(5.0, 60.0 / L)
+    size = letters(14 if L <= 4 else 12.5 if L == 5 else max(5.0, 60.0 / L))
     ax.text(layer[0].x, top, "\n".join(lines), ha="center", va="top", fontsize=size, linespacing=1.25)
 
 
@@ -157,7 +157,15 @@ def label_edge(ax: Any, placed: list[list[Neuron]], highlight: tuple[int, int, i
     subscript = f"{j}{k}" if max(j, k) < 10 else f"{j},{k}"
     x, y = 0.5 * (a.x + b.x), 0.5 * (a.y + b.y)
     ax.text(
-        x, y - 1.6 * radius, f"$w_{{{subscript}}}^{{[{l}]}}$", color=RED, fontsize=20, ha="center", va="top", bbox=box, zorder=4
+        x,
+        y - 1.6 * radius,
+        f"$w_{{{subscript}}}^{{[{l}]}}$",
+        color=RED,
+        fontsize=letters(20),
+        ha="center",
+        va="top",
+        bbox=box,
+        zorder=4,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.figures.style import INK
+from netbp.figures.style import INK, letters
 from netbp.types import Array
 
 BRIGHT = 0.99
@@ -33,7 +33,7 @@ def draw_misclassified(axes: Any, images: ArrayLike, predicted: ArrayLike, true:
         ax.set_axis_off()
     for ax, picture, i, j in zip(places, shown, said, was, strict=False):
         show(ax, picture)
-        ax.set_title(f"{classes[i]}\n({classes[j]})", fontsize=12, pad=3, linespacing=1.1)
+        ax.set_title(f"{classes[i]}\n({classes[j]})", fontsize=letters(12), pad=3, linespacing=1.1)
 
 
 def show(ax: Any, picture: Array, **how: Any) -> None:
@@ -60,7 +60,7 @@ def draw_filters(ax: Any, filters: ArrayLike, whitened: bool = False) -> None:
     show(ax, mosaic(pictures.transpose(0, 2, 3, 1)))
     ax.set_axis_off()
     title = f"{len(W)} filters, {W.shape[2]} × {W.shape[3]}" + (" × 3" if W.shape[1] == 3 else "")
-    ax.set_title(title + ("\nfor whitened images: colours are those of whitened space" if whitened else ""), fontsize=14)
+    ax.set_title(title + ("\nfor whitened images: colours are those of whitened space" if whitened else ""), fontsize=letters(14))
 
 
 def mosaic(pictures: Array, gap: int = 1) -> Array:
@@ -89,10 +89,10 @@ def draw_feature_maps(
         raise ValueError(f"an image and {len(maps)} stages need {len(maps) + 1} axes, but there are {len(axes)}")
     show(axes[0], np.asarray(image))
     axes[0].set_axis_off()
-    axes[0].set_title("the image", fontsize=13)
+    axes[0].set_title("the image", fontsize=letters(13))
     for ax, (title, values) in zip(axes[1:], maps, strict=True):
         a = np.asarray(values, dtype=float)
-        ax.set_title(title, fontsize=13)
+        ax.set_title(title, fontsize=letters(13))
         if a.ndim == 1 or a[0].size == 1:
             draw_bars(ax, a.reshape(-1), classes)
             continue
@@ -103,18 +103,18 @@ def draw_feature_maps(
 
 def draw_bars(ax: Any, values: Array, names: Sequence[str] = ()) -> None:
     """A vector as bars; lying, with these names, if there are as many."""
-    ax.tick_params(labelsize=10)
+    ax.tick_params(labelsize=letters(10))
     if len(names) == len(values) <= 30:
         ax.barh(np.arange(len(values)), values, height=0.85, color=INK)
-        ax.set_yticks(np.arange(len(values)), names, fontsize=11)
+        ax.set_yticks(np.arange(len(values)), names, fontsize=letters(11))
         ax.axvline(0.0, color=INK, linewidth=0.8)
         ax.invert_yaxis()
         ax.set_box_aspect(1)
-        ax.set_xlabel("value", fontsize=12)
+        ax.set_xlabel("value", fontsize=letters(12))
         return
     ax.bar(np.arange(1, len(values) + 1), values, width=0.85, color=INK)
     ax.set(xlim=(0.3, len(values) + 0.7), box_aspect=1)
-    ax.set_xlabel("neuron", fontsize=12)
-    ax.set_ylabel("value", fontsize=12, labelpad=2)
+    ax.set_xlabel("neuron", fontsize=letters(12))
+    ax.set_ylabel("value", fontsize=letters(12), labelpad=2)
     ax.axhline(0.0, color=INK, linewidth=0.8)
     ax.xaxis.get_major_locator().set_params(integer=True)

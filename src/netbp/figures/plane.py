@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.figures.style import BLUE, GREY, INK, RED
+from netbp.figures.style import BLUE, GREEN, GREY, INK, OCHRE, RED, VIOLET
 from netbp.problem import Problem
 from netbp.types import Data, Indices, Matrix, Vector
 
-MARKERS = (("o", RED), ("x", BLUE), ("s", "#b8860b"), ("^", "#2e7d4f"), ("D", "#7b3f99"), ("v", "#555555"))
+MARKERS = (("o", RED), ("x", BLUE), ("s", OCHRE), ("^", GREEN), ("D", VIOLET), ("v", "#555555"))
 TINTS = (GREY, "1.0", "#f3e3b3", "#cfe6d4", "#e2d3ec", "0.92")
 UNIT = (0.0, 1.0, 0.0, 1.0)
 

@@ -4,48 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-RED, BLUE, INK, GREY = "#c1121f", "#0b5fa5", "#1a1a1a", "0.8"
-"""Category A, category B, lines and letters, and the region of category A (figure 8); shapes differ too, for the colour-blind."""
+HERE = Path(__file__).parent.parent
+"""Where the style's files lie, so that Matplotlib finds them: `plt.style.use("netbp.style")`."""
 
-SIZE = (6.4, 4.8)
-"""Inches: with the letters below, legible on a slide and in a column of text."""
+Size = Literal["slide", "column"]
 
-STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that pictures look alike everywhere
-    "mathtext.fontset": "stix",
-    "font.size": 14,
-    "axes.labelsize": 17,
-    "axes.labelweight": "bold",
-    "axes.titlesize": 16,
-    "axes.linewidth": 1.2,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 14,
-    "ytick.labelsize": 14,
-    "xtick.major.size": 5,
-    "ytick.major.size": 5,
-    "xtick.major.width": 1.2,
-    "ytick.major.width": 1.2,
-    "legend.fontsize": 12,
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-    "figure.figsize": SIZE,
-    "figure.constrained_layout.w_pad": 0.08,
-    "figure.constrained_layout.h_pad": 0.08,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,  # embedded as TrueType, which journals ask for
-    "svg.hashsalt": "netbp",  # the same drawing gives the same bytes
-}
+STYLE = mpl.rc_params_from_file(HERE / "style.mplstyle", use_default_template=False)
+"""The settings of `netbp.style`."""
+
+BLUE, RED, GREEN, OCHRE, VIOLET, INK = ("#" + colour.removeprefix("#") for colour in STYLE["axes.prop_cycle"].by_key()["color"])
+"""The cycle. RED is category A, BLUE category B, INK lines and letters; shapes differ too, for the colour-blind."""
+
+GREY = "0.8"
+"""The region of category A (figure 8)."""
 
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -55,39 +35,63 @@ FORMATS: dict[str, dict[str, Any]] = {
 """The formats that figures are saved in, and the metadata that would differ from one day to the next."""
 
 
+_in_force: ContextVar[Size | None] = ContextVar("the size of the style in force", default=None)
+_sizes: WeakKeyDictionary[Figure, Size | None] = WeakKeyDictionary()  # ticks are made late: a figure is saved in its own size
+
+
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw in the house style inside `with house_style():`, whatever the user's settings are; they are restored afterwards."""
+def style(size: Size | None = None) -> Iterator[None]:
+    """Draw in the house style inside `with nb.style():`, whatever the user's settings are; they are restored afterwards.
+
+    size: "slide" for larger letters and lines on 16 by 9, "column" for one column of a journal. Raises ValueError for another.
+    """
+    if size is not None and size not in get_args(Size):
+        raise ValueError(f"the style comes in the sizes {', '.join(get_args(Size))}, but {size!r} was asked for")
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # the keys are checked by matplotlib when it runs
-        yield
+        mpl.rcParams.update(STYLE)
+        if size is not None:
+            mpl.rcParams.update(mpl.rc_params_from_file(HERE / f"{size}.mplstyle", use_default_template=False))
+        token = _in_force.set(size)
+        try:
+            yield
+        finally:
+            _in_force.reset(token)
+
+
+house_style = style
+
+
+def letters(points: float) -> float:
+    """The size of letters that are so many points in `netbp.style`, in proportion to the style in force."""
+    return points * float(mpl.rcParams["font.size"]) / float(STYLE["font.size"])
 
 
 def new_figure(
     rows: int = 1,
     columns: int = 1,
-    size: tuple[float, float] = SIZE,
+    size: tuple[float, float] | None = None,
     margins: tuple[float, float, float, float] | None = None,
     **layout: Any,
 ) -> tuple[Figure, Any]:
     """A figure without pyplot and its axes: one, or an array of (rows, columns) without the axes of length 1.
 
-    margins: where the axes lie, (left, bottom, right, top) as shares of the figure, which draws in half the time; None fits them
-    around the labels.
+    size: in inches, the style's if None. margins: where the axes lie, (left, bottom, right, top) as shares of the figure, which
+    draws in half the time; None fits them around the labels.
     """
     figure = Figure(figsize=size, layout="constrained" if margins is None else None)
     if margins is not None:
         figure.subplots_adjust(*margins)
+    _sizes[figure] = _in_force.get()
     return figure, figure.subplots(rows, columns, **layout)
 
 
 def encoded(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of kind "png" (200 dots an inch), "pdf" (fonts embedded) or "svg"; the same bytes each time."""
+    """The figure as a file, the same bytes each time: "png" (200 dots an inch, in a column 600), "pdf" (fonts embedded), "svg"."""
     if kind not in FORMATS:
         raise ValueError(f"figures are saved as {', '.join(FORMATS)}, but {kind!r} was asked for: end the name in one of these")
     out = BytesIO()
-    with house_style():
+    with style(_sizes.get(figure)):
         figure.savefig(out, format=kind, metadata=FORMATS[kind])
     return out.getvalue()
 
