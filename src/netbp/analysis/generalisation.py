@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from netbp.analysis.regression import Interval
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.methods import Method
 from netbp.methods.streams import state_of
 from netbp.problem import Problem
@@ -109,8 +109,11 @@ class GeneralisationCurve:
         gap = self.numbers[measure][i] - self.numbers[measure][j]
         return mean_interval(gap[np.isfinite(gap)])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each value and replicate."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each value and replicate.
+
+        The setting's value under its name, size (s), points (N), replicate; cost, held_out, error and held_out_error at the end.
+        """
         R = self.replicates
         columns: dict[str, Any] = {
             self.vary: [at.value for at in self.settings for _ in range(R)],
@@ -118,7 +121,7 @@ class GeneralisationCurve:
             "points": [at.points for at in self.settings for _ in range(R)],
             "replicate": list(range(R)) * len(self.settings),
         }
-        return frame(columns | {name: values.ravel() for name, values in self.numbers.items()})
+        return frame(columns | {name: values.ravel() for name, values in self.numbers.items()}, library)
 
     def __str__(self) -> str:
         shown = [name for name in MEASURES if np.isfinite(self.numbers[name]).any()]

@@ -1,4 +1,4 @@
-"""Families of problems: points drawn from a known rule, with noise, so that fresh points can be held out; networks of some width."""
+"""Families of problems: points drawn from a known rule, with noise, so that fresh points can be held out."""
 
 from __future__ import annotations
 

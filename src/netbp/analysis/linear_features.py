@@ -22,7 +22,7 @@ import numpy as np
 from netbp.analysis.generalisation import mean_interval
 from netbp.analysis.linear_filters import flow_filter, ridge_filter, spectrum
 from netbp.analysis.regression import Interval
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.types import Matrix, Vector
 
 ESTIMATORS = ("least squares", "ridge", "stopped")
@@ -75,12 +75,14 @@ class DoubleDescent:
     """Risks against the number of features; prints as a table.
 
     N, D: points and all features. features: (P,), how many were given. exact: of least squares, one for each. measured: by
-    estimator ("least squares" of minimum norm, "ridge" and "stopped", the gradient flow, both at their best for the mean over w), (P,
-    replicates).
+    estimator ("least squares" of minimum norm; "ridge" and "stopped", the gradient flow, both at their best for the mean over w),
+    (P, replicates). signal, noise: |w|^2 and sigma.
     """
 
     N: int
     D: int
+    signal: float
+    noise: float
     features: tuple[int, ...]
     exact: tuple[Risk, ...]
     measured: dict[str, Matrix]
@@ -94,8 +96,11 @@ class DoubleDescent:
         """The exact risks in total, (P,)."""
         return np.array([risk.total for risk in self.exact])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each number of features and estimator."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each number of features and estimator.
+
+        features, estimator; exact, its expected risk, NaN where none is known; mean, with its interval of 95 % from low to high.
+        """
         found = {name: self.intervals(name) for name in self.measured}
         rows = [(k, name) for k in range(len(self.features)) for name in found]
         return frame(
@@ -106,7 +111,8 @@ class DoubleDescent:
                 "mean": [found[name][k].value for k, name in rows],
                 "low": [found[name][k].low for k, name in rows],
                 "high": [found[name][k].high for k, name in rows],
-            }
+            },
+            library,
         )
 
     def __str__(self) -> str:
@@ -159,7 +165,7 @@ def double_descent(
                 measured[name][k, r] = np.sum((fit - w[:p]) ** 2) + np.sum(w[p:] ** 2)
         if progress is not None:
             progress(r + 1, replicates, float(measured[ESTIMATORS[0]][:, r].min()))
-    return DoubleDescent(N, D, chosen, exact, measured)
+    return DoubleDescent(N, D, signal, noise, chosen, exact, measured)
 
 
 def _fits(x: Matrix, y: Vector, inside: float, variance: float) -> tuple[Vector, Vector, Vector]:

@@ -14,15 +14,17 @@ variance at most max ((1 - exp(-x)) (1 + x)/x)^2 = 1.69 times the ridge's: Ali, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.activations import identity
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.generalisation import mean_interval, trained
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.costs import quadratic
+from netbp.methods.stochastic import SteepestDescent
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Data, Matrix, Vector
@@ -91,7 +93,8 @@ class EarlyStopping:
     """Exact risks of the stopped flow, of stopped steepest descent and of the ridge; prints as a table.
 
     times: (n,), t, and 1/lambda of the ridge. bias, variance: by name ("flow", "descent", "ridge"), (n,) each: squared bias and
-    variance of w, or with kind "prediction" of X w/sqrt(N). spectrum: of the data. rate: of steepest descent.
+    variance of w, or with kind "prediction" of X w/sqrt(N). spectrum: of the data. rate: of steepest descent. runs: None, or times,
+    exact risks and those of runs of netbp's steepest descent, (m,), (m,) and (m, replicates); see `run_beside`.
     """
 
     times: Vector
@@ -100,6 +103,7 @@ class EarlyStopping:
     spectrum: Spectrum
     kind: str
     rate: float
+    runs: tuple[Vector, Vector, Matrix] | None = None
 
     def risk(self, name: str) -> Vector:
         """Bias and variance together, (n,)."""
@@ -115,12 +119,15 @@ class EarlyStopping:
         """The flow's lowest risk by the ridge's lowest."""
         return float(self.risk("flow").min() / self.risk("ridge").min())
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each time."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each time t.
+
+        For flow, descent and ridge, the last at lambda = 1/t: the squared bias (_bias) and the variance (_variance).
+        """
         columns: dict[str, Any] = {"t": self.times}
         for name in self.bias:
             columns |= {f"{name}_bias": self.bias[name], f"{name}_variance": self.variance[name]}
-        return frame(columns)
+        return frame(columns, library)
 
     def __str__(self) -> str:
         names = list(self.bias)
@@ -129,15 +136,25 @@ class EarlyStopping:
             [f"{self.times[k]:.3g}", *(f"{self.risk(name)[k]:.4g}" for name in names), f"{self.ratio[k]:.3f}"]
             for k in range(0, len(self.times), every)
         ]
-        lowest = [f"{name} {self.risk(name).min():.4g} at {self.times[self.risk(name).argmin()]:.3g}" for name in names]
+        best = [f"{name} {self.risk(name).min():.4g} at {self.times[self.risk(name).argmin()]:.3g}" for name in names]
         return "\n".join(
             [
                 f"exact risk ({self.kind}) at t, the ridge's at lambda = 1/t",
                 aligned(["t", *names, "flow/ridge"], rows),
                 f"largest ratio {self.ratio.max():.4f}, below {largest_ratio():.4f}",
-                f"lowest: {', '.join(lowest)}; flow/ridge {self.best_ratio:.4f}",
+                f"lowest: {', '.join(best)}; flow/ridge {self.best_ratio:.4f}",
+                *self._beside(),
             ]
         )
+
+    def _beside(self) -> list[str]:
+        if self.runs is None:
+            return []
+        rows = []
+        for t, risk, row in zip(*self.runs, strict=True):
+            mean = mean_interval(row)
+            rows.append([f"{t:.3g}", f"{risk:.4g}", f"{mean.value:.4g} ± {mean.high - mean.value:.2g}"])
+        return [f"runs of steepest descent, {self.runs[2].shape[1]} replicates", aligned(["t", "exact", "measured"], rows)]
 
 
 def early_stopping(
@@ -173,3 +190,29 @@ def early_stopping(
     bias = {name: ((1.0 - np.array(f)) ** 2) @ (weight * squares) for name, f in filters.items()}
     variance = {name: noise**2 / found.points * (np.array(f) ** 2) @ (weight * inverse) for name, f in filters.items()}
     return EarlyStopping(at, bias, variance, found, kind, rate)
+
+
+def run_beside(
+    found: EarlyStopping, x: ArrayLike, signal: float, noise: float, steps: ArrayLike, replicates: int = 50, rng: int = 0
+) -> EarlyStopping:
+    """The same with runs of SteepestDescent on `linear_problem`, for replicates of w with E w w^T = signal/d I, and of the noise.
+
+    x, noise: as `early_stopping` was given them, signal as its w; steps: k, ascending. Raises ValueError for another kind than
+    "estimation".
+    """
+    if found.kind != "estimation":
+        raise ValueError(f'runs are measured by the error of w, kind "estimation", but the kind is {found.kind!r}')
+    counts, centred = np.asarray(steps, dtype=np.int64), np.asarray(x, dtype=float)
+    centred = centred - centred.mean(axis=0)
+    d, out = centred.shape[1], np.empty((len(counts), replicates))
+    for r, seed in enumerate(np.random.SeedSequence(rng).spawn(replicates)):
+        stream = np.random.default_rng(seed)
+        w = np.sqrt(signal / d) * stream.standard_normal(d)
+        problem = linear_problem(centred, centred @ w + noise * stream.standard_normal(len(centred)))
+        p, done = np.zeros(problem.size), 0
+        for k, step in enumerate(counts.tolist()):
+            p, done = trained(problem, SteepestDescent(rate=found.rate), p, stream, step - done), step
+            out[k, r] = np.sum((p[:d] - w) ** 2)
+    times = found.rate * counts
+    exact = early_stopping(centred, signal, noise, times, found.rate).risk("descent")
+    return replace(found, runs=(times, exact, out))
