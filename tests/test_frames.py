@@ -118,6 +118,17 @@ CASES: dict[str, Case] = {
     "Run": Case(trained, lambda r: 3000, ("step", "cost")),
     "Slice": Case(lambda: nb.slice_line(PROBLEM, P, P, np.linspace(-1, 1, 5)), lambda r: 5, ("t1", "cost")),
     "SpectralDensity": Case(lambda: nb.spectral_density(nb.hessian(PROBLEM, P), 3, 4), lambda r: 12, ("probe", "node", "weight")),
+    "DoubleDescent": Case(
+        lambda: nb.double_descent(6, 9, (2, 9), replicates=3), lambda r: 6, ("features", "estimator", "exact", "mean")
+    ),
+    "EarlyStopping": Case(
+        lambda: nb.early_stopping(np.eye(3), 1.0, 0.5, [1.0, 2.0]), lambda r: 2, ("t", "flow_bias", "ridge_variance")
+    ),
+    "GeneralisationCurve": Case(
+        lambda: nb.generalisation_curve(nb.varied(nb.Family("ten", 2, held_out=9), "points"), [5, 9], METHOD, 2, vary="points"),
+        lambda r: 4,
+        ("points", "replicate", "cost", "held_out", "held_out_error"),
+    ),
     "Symmetries": Case(lambda: nb.symmetries(NETWORK), lambda r: 2, ("layer", "neurons", "order")),
     "TimeSteps": Case(lambda: nb.trust_steps(PROBLEM, P, steps=5), lambda r: len(r.steps), ("time", "length")),
     "WeakErrors": Case(lambda: nb.weak_errors(PROBLEM, P, 1.0, [0.5, 0.25], M=20), lambda r: 6, ("rate", "model", "error")),

@@ -40,8 +40,18 @@ if TYPE_CHECKING:
     from netbp.analysis.flow import Flow as Flow
     from netbp.analysis.flow import euler_order as euler_order
     from netbp.analysis.flow import gradient_flow as gradient_flow
+    from netbp.analysis.generalisation import GeneralisationCurve as GeneralisationCurve
+    from netbp.analysis.generalisation import generalisation_curve as generalisation_curve
+    from netbp.analysis.generalisation_families import Family as Family
+    from netbp.analysis.generalisation_families import varied as varied
+    from netbp.analysis.generalisation_stopping import StoppingAndPenalty as StoppingAndPenalty
+    from netbp.analysis.generalisation_stopping import stopping_and_penalty as stopping_and_penalty
     from netbp.analysis.lanczos import Eigenvalues as Eigenvalues
     from netbp.analysis.lanczos import extreme_eigenvalues as extreme_eigenvalues
+    from netbp.analysis.linear_features import DoubleDescent as DoubleDescent
+    from netbp.analysis.linear_features import double_descent as double_descent
+    from netbp.analysis.linear_filters import EarlyStopping as EarlyStopping
+    from netbp.analysis.linear_filters import early_stopping as early_stopping
     from netbp.analysis.minima import Stationary as Stationary
     from netbp.analysis.minima import newton as newton
     from netbp.analysis.modes import Connection as Connection
@@ -149,7 +159,12 @@ PUBLIC = {
     "netbp.analysis.diffusion": "Ensemble ensemble",
     "netbp.analysis.escape": "Escapes escape_times",
     "netbp.analysis.flow": "EulerOrder Flow euler_order gradient_flow",
+    "netbp.analysis.generalisation": "GeneralisationCurve generalisation_curve",
+    "netbp.analysis.generalisation_families": "Family varied",
+    "netbp.analysis.generalisation_stopping": "StoppingAndPenalty stopping_and_penalty",
     "netbp.analysis.lanczos": "Eigenvalues extreme_eigenvalues",
+    "netbp.analysis.linear_features": "DoubleDescent double_descent",
+    "netbp.analysis.linear_filters": "EarlyStopping early_stopping",
     "netbp.analysis.minima": "Stationary newton",
     "netbp.analysis.modes": "Connection connect",
     "netbp.analysis.noise": "GradientNoise gradient_noise",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netbp.figures.analysis_convergence import PENS, decades
+from netbp.figures.curves import power_of_ten
 from netbp.figures.style import BLUE, INK, RED
 
 if TYPE_CHECKING:
@@ -51,10 +52,20 @@ def places(curve: GeneralisationCurve) -> tuple[Any, bool, list[str] | None]:
     above = x[x > 0.0]
     if len(above) < 2 or above.max() < 10 * above.min():
         return x, False, None
-    if len(above) < len(x):  # 0 has no place on a logarithmic axis: it stands a step to the left
-        x = np.where(x > 0.0, x, above.min() ** 2 / np.sort(above)[1])
+    if len(above) < len(x):  # 0 has no place on a logarithmic axis: it stands a decade to the left
+        x = np.where(x > 0.0, x, 0.1 * above.min())
         return x, True, [at.label for at in curve.settings]
     return x, True, None
+
+
+def _sparse(labels: Sequence[str], at: Any, gap: float = 0.055) -> list[str]:
+    """The labels, but those nearer to the last one shown than a share of the axis' length are left blank."""
+    shown, last = [], -np.inf
+    for label, place in zip(labels, at, strict=True):
+        fits = place - last >= gap * (at[-1] - at[0])
+        shown.append(label if fits else "")
+        last = place if fits else last
+    return shown
 
 
 def draw_generalisation(ax: Any, curve: GeneralisationCurve, what: Literal["cost", "error"] = "cost", lowest: float = 1e-4) -> None:
@@ -73,11 +84,15 @@ def draw_generalisation(ax: Any, curve: GeneralisationCurve, what: Literal["cost
         _bars(ax, x[order], found, colour, label, 100.0 if what == "error" else 1.0, **dashed)
     if logarithmic:
         ax.set_xscale("log")
-        if names is not None or len(x) <= 8:
-            ax.set_xticks(x[order], [curve.settings[k].label for k in order])
+        if names is None and x.max() < 1000 * x.min():
+            ax.set_xticks(x[order], _sparse([curve.settings[k].label for k in order], np.log(x[order])))
             ax.set_xticks([], minor=True)
         else:
-            decades(ax.xaxis, x.min(), x.max())
+            decades(ax.xaxis, x.min() if names is None else 10 * x.min(), x.max())
+            if names is not None:
+                powers = ax.xaxis.get_major_locator()()
+                ax.set_xticks([x.min(), *powers], ["0", *(power_of_ten(np.log10(at)) for at in powers)])
+                ax.set_xticks([], minor=True)
     elif names is not None:
         ax.set_xticks(x[order], [names[k] for k in order])
     ax.set_xlabel(LABELS.get(curve.vary, curve.vary))
@@ -112,7 +127,7 @@ def draw_filters(ax: Any, t: float = 1.0, steps: int = 4) -> None:
     ax.set_xscale("log")
     ax.set(xlabel="Eigenvalue s, times t", ylabel="Filter", ylim=(-0.05, 1.12), xlim=(s[0], s[-1]))
     decades(ax.xaxis, s[0], s[-1])
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper left")
     _grid(ax)
 
 
@@ -127,7 +142,7 @@ def draw_stopping_risks(ax: Any, found: EarlyStopping) -> None:
     if found.runs is not None:
         rows = [mean_interval(row) for row in found.runs[2]]
         _bars(ax, found.runs[0], rows, GREEN, "runs of steepest descent", linestyle="none")
-    low = 0.02 * float(found.risk("flow").min())
+    low = 0.1 * float(found.risk("flow").min())
     high = 2.0 * max(float(found.risk("flow").max()), float(found.risk("ridge").max()))
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -155,10 +170,11 @@ def draw_double_descent(ax: Any, found: DoubleDescent) -> None:
         dash = "none" if name == "least squares" else "-" if name == "ridge" else "--"
         rows = found.intervals(name)
         fine = [k for k in range(len(x)) if name != "least squares" or np.isfinite(found.expected[k])]
-        _bars(ax, x[fine], [rows[k] for k in fine], colour, label, linestyle=dash, markersize=5)
+        shape = {"marker": "s", "markersize": 8, "markerfacecolor": "white"} if name == "ridge" else {"markersize": 5}
+        _bars(ax, x[fine], [rows[k] for k in fine], colour, label, linestyle=dash, **shape)
     ax.axvline(found.N, color=INK, linestyle=":", linewidth=1.2)
     finite = found.expected[np.isfinite(found.expected)]
-    low, high = 0.5 * min(at.value for at in found.intervals("ridge")), 2.0 * float(finite.max())
+    low, high = 0.7 * min(at.value for at in found.intervals("ridge")), 2.0 * float(finite.max())
     ax.set_yscale("log")
     ax.set(xlabel="Features p", ylabel="Risk above the noise", xlim=(0, found.D * 1.01), ylim=(low, high))
     ax.text(found.N + 0.01 * found.D, low * 1.08, "p = N")
