@@ -25,13 +25,13 @@ DRAWS = 1000  # of right and wrong, for what chance gives
 class Bin(NamedTuple):
     """The points with a confidence in (low, high].
 
-    count: how many. confidence: their mean confidence. right: the share that is right. least, most: 95 % of the shares right that
-    `count` points with these confidences have by chance.
+    points: how many. confidence: their mean confidence. right: the share that is right. least, most: 95 % of the shares right that
+    so many points with these confidences have by chance.
     """
 
     low: float
     high: float
-    count: int
+    points: int
     confidence: float
     right: float
     least: float
@@ -69,7 +69,7 @@ class Calibration:
     def line(self) -> str:
         """All of it in a line."""
         return (
-            f"{100 * self.right:.2f} % right at a mean confidence of {100 * self.confidence:.2f} %; ECE {self.ece:.4f} (calibrated: "
+            f"{100 * self.right:.2f} % right at a mean confidence of {100 * self.confidence:.2f} %; ECE {self.ece:.4f} (by chance "
             f"{self.by_chance[0]:.4f}, below {self.by_chance[1]:.4f}); log loss {self.log_loss:.4f}, Brier {self.brier:.4f}"
         )
 
@@ -78,7 +78,7 @@ class Calibration:
         rows = [
             [
                 f"{at.low:.3f}-{at.high:.3f}",
-                f"{at.count:,}",
+                f"{at.points:,}",
                 f"{at.confidence:.3f}",
                 f"{at.right:.3f}",
                 f"{at.least:.3f}-{at.most:.3f}",
