@@ -13,7 +13,7 @@ export function initialState() {
     opened: null,
     frame: null,
     playing: false,
-    speed: 0,
+    speed: 10_000, // the listing's figure 7 shows every 10,000th cost
     shown: 0,
     reached: 0,
     cost: emptyCurves(),
@@ -23,6 +23,7 @@ export function initialState() {
     message: "",
     error: "",
     connection: "ok",
+    opening: false,
     tab: "network",
     undo: 0,
     redo: 0,

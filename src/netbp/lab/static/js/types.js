@@ -4,7 +4,7 @@
  * A view is a file of js/views/: `drawX(context, model)` draws from `model` alone, and `mountX(element, store, actions)` fills the
  * element of its slot, subscribes to the store and calls it. A subscriber is called at most once an animation frame, after changes,
  * with (state, before): compare `state.frame !== before.frame` and the like to draw only what changed. Every value in the state is
- * replaced, never changed in place, except the arrays of `Curves`, whose `version` counts up.
+ * replaced, never changed in place, except the arrays inside `Curves`: its object is a new one whenever they have grown.
  *
  * A slot's element has a size given by the page's layout, `position: relative` and no content of its own; a view fills it and
  * watches it with a ResizeObserver. Colours come from the custom properties of style/tokens.css (`--category-0`, `--ink`, ...).
@@ -74,11 +74,12 @@
 
 /** @typedef {"network" | "walk" | "compare" | "multistart" | "surface" | "images"} Tab */
 
-/** What the page knows.
+/** What the page knows. `shown` is the step shown (or asked for), `reached` the last step of the history so far; `error` is the
+ * server's line on an experiment that it refused, beside the last good one in `opened`; `undo` and `redo` count what can be undone.
  * @typedef {{fields: Fields | null, experiment: Experiment, opened: Opened | null, frame: Frame | null, playing: boolean,
  *   speed: number, shown: number, reached: number, cost: Curves, pinned: Pinned | null, options: Options,
  *   chosen: {point: number | null, neuron: [l: number, j: number] | null}, message: string, error: string,
- *   connection: "ok" | "lost" | "rebuilt", tab: Tab, undo: number, redo: number}} AppState */
+ *   connection: "ok" | "lost" | "locked" | "rebuilt", opening: boolean, tab: Tab, undo: number, redo: number}} AppState */
 
 /** @typedef {(state: AppState, before: AppState) => void} Subscriber */
 

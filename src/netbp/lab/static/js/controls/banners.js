@@ -1,0 +1,95 @@
+/** What has to be said at once: divergence, saturation, an experiment that was refused, a server that is gone. */
+
+import { button, h } from "./dom.js";
+import { percent, short, whole } from "./numbers.js";
+
+/** @import { Actions, AppState, Store } from "../types.js" */
+
+/** @typedef {{kind: "bad" | "warn" | "note", key: string, text: string, buttons?: HTMLButtonElement[], close?: () => void}} Banner */
+
+const SATURATED = 0.5;
+
+/** The share of all neurons that are saturated.
+ * @param {AppState} state */
+export function saturatedShare(state) {
+  const shares = state.frame?.header.saturated ?? [];
+  const widths = state.opened?.layers.map((layer) => layer.width) ?? [];
+  const all = widths.reduce((sum, width) => sum + width, 0);
+  return all === 0 || shares.length !== widths.length ? 0 : shares.reduce((sum, share, i) => sum + share * widths[i], 0) / all;
+}
+
+/** @param {HTMLElement} element
+ * @param {Store} store
+ * @param {Actions & {retry: () => Promise<void>}} actions */
+export function mountBanners(element, store, actions) {
+  /** @type {Set<string>} banners that the reader has put away */
+  const away = new Set();
+  let drawn = "";
+
+  /** @param {AppState} state
+   * @returns {Banner[]} */
+  function banners(state) {
+    const { connection, error, frame, opened } = state;
+    /** @type {Banner[]} */
+    const out = [];
+    if (connection === "lost") {
+      out.push({ kind: "bad", key: "lost", text: "The lab's server does not answer. The page tries again; your experiment is safe in its address.", buttons: [button({ text: "Try now", label: "Try now", click: () => void actions.retry() })] });
+    } else if (connection === "locked") {
+      const text = "The server was started anew, and this page's key no longer fits. Open the address that it printed: this page then starts again from the experiment in its own address.";
+      out.push({ kind: "bad", key: "locked", text, buttons: [button({ text: "Try again", label: "Try again", click: () => void actions.retry() })] });
+    } else if (connection === "rebuilt") {
+      out.push({ kind: "note", key: "rebuilt", text: "The server no longer had this run. It was computed again from its address, with the same digits.", close: () => store.set({ connection: "ok" }) });
+    }
+    if (error) {
+      out.push({ kind: "bad", key: `error ${error}`, text: error, buttons: state.undo ? [button({ text: "Undo", label: "Undo", click: actions.undo })] : [], close: () => store.set({ error: "" }) });
+    }
+    const left = frame?.header.diverged;
+    if (left) {
+      const text = `The run left the finite numbers at step ${whole(left.step)}: with the rate ${left.rate}, the weight ${left.weight} became ${left.value === null ? "infinite" : short(left.value)}. Too large a rate, with activations that do not bend back.`;
+      const back = button({ text: `Back to step ${whole(left.last)}, the last finite state`, label: "Back to the last finite state", id: "last-finite", click: () => actions.scrub(left.last) });
+      const slower = button({ text: `Try the rate ${short(left.rate / 10, 2)}`, label: "Try a tenth of the rate", click: () => actions.setFields({ rate: Number((left.rate / 10).toPrecision(2)), changes: "" }) });
+      out.push({ kind: "bad", key: `diverged ${left.step}`, text, buttons: [back, slower] });
+    }
+    const share = saturatedShare(state);
+    const right = frame?.header.right ?? 1;
+    if (!left && frame && share >= SATURATED && right < 1) {
+      const text = `${percent(share)} of the neurons are saturated: their slopes σ′(z) are almost zero, so the gradient is too (‖∇Cost‖ = ${short(frame.header.gradient, 2)}) although the cost is ${short(frame.header.cost, 3)}. Too large a rate does this to sigmoids.`;
+      out.push({ kind: "warn", key: `saturated ${opened?.run}`, text, close: () => away.add(`saturated ${opened?.run}`) });
+    }
+    return out.filter(({ key }) => !away.has(key));
+  }
+
+  store.subscribe((state) => {
+    const now = banners(state);
+    const key = now.map((banner) => banner.key).join("\n");
+    if (key === drawn) {
+      now.forEach((banner, i) => {
+        const text = element.children[i]?.querySelector("p");
+        if (text && banner.kind === "warn" && text.textContent !== banner.text) text.textContent = banner.text;
+      });
+      return;
+    }
+    drawn = key;
+    element.replaceChildren(
+      ...now.map(({ kind, text, buttons = [], close }) =>
+        h(
+          "div",
+          { class: `banner banner-${kind}`, role: kind === "bad" ? "alert" : "status" },
+          h("p", { text }),
+          ...buttons,
+          close
+            ? button({
+                icon: "close",
+                label: "Put this away",
+                class: "button-quiet",
+                click: () => {
+                  close();
+                  store.set({});
+                },
+              })
+            : null,
+        ),
+      ),
+    );
+  });
+}

@@ -1,0 +1,126 @@
+/** The pull loop: one request in flight, the next one in the next animation frame, none while paused. */
+
+import { appendCurves } from "./curves.js";
+
+/** @import { Frame, Opened, Store } from "./types.js" */
+/** @import { Client } from "./client.js" */
+
+/** What the plane is to show, if this network has it.
+ * @param {string} view
+ * @param {Opened} opened */
+export function viewOf(view, opened) {
+  const neuron = /^neuron:(\d+),(\d+)$/.exec(view);
+  if (!neuron) return view;
+  const layer = opened.layers.find(({ l }) => l === Number(neuron[1]));
+  return layer && Number(neuron[2]) >= 1 && Number(neuron[2]) <= layer.width ? view : "category";
+}
+
+/** The body of a request for a frame.
+ * @param {Store} store
+ * @param {Opened} opened
+ * @param {number} after
+ * @param {number} steps
+ * @param {number} seen */
+export function frameBody(store, opened, after, steps, seen) {
+  const { options } = store.get();
+  return { after, seen, steps, grid: options.grid, view: viewOf(options.plane, opened) };
+}
+
+const ENDED = new Set(["finished", "converged", "diverged", "stopped"]);
+
+/** The player of the store's run.
+ * @param {Store} store
+ * @param {Client} client
+ * @param {{busy: () => boolean, failed: (error: unknown) => Promise<void>, later: (call: () => void) => void}} seams
+ *   whether a run is being opened; what to do about an error; the next animation frame */
+export function createPlayer(store, client, { busy, failed, later }) {
+  let flying = false;
+  let seen = 0;
+  let ahead = 0; // single steps asked for
+  let stale = false; // the same step is to be drawn anew
+  /** @type {number | null} */
+  let wanted = null; // a step of the history to show
+
+  /** @returns {[after: number, steps: number] | null} */
+  function next() {
+    const { playing, speed, shown } = store.get();
+    if (wanted !== null) {
+      const step = wanted;
+      [wanted, stale] = [null, false];
+      return [step, 0];
+    }
+    if (ahead > 0) {
+      const steps = ahead;
+      ahead = 0;
+      return [shown, steps];
+    }
+    if (playing) return [shown, speed === 0 ? -1 : speed];
+    if (stale) {
+      stale = false;
+      return [shown, 0];
+    }
+    return null;
+  }
+
+  /** @param {Frame} frame
+   * @param {number} after
+   * @param {number} steps */
+  function take(frame, after, steps) {
+    const state = store.get();
+    const { step, status } = frame.header;
+    seen = frame.header.seen;
+    /** @type {Partial<import("./types.js").AppState>} */
+    const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step), connection: "ok" };
+    if (wanted === null) patch.shown = step;
+    if (state.playing && steps !== 0 && (ENDED.has(status) || (steps > 0 && step <= after))) {
+      patch.playing = false;
+      patch.message = frame.header.message || "";
+    }
+    store.set(patch);
+  }
+
+  async function pump() {
+    const { opened } = store.get();
+    if (flying || !opened || busy()) return;
+    const asked = next();
+    if (!asked) return;
+    flying = true;
+    try {
+      const frame = await client.frame(opened.run, frameBody(store, opened, asked[0], asked[1], seen));
+      if (store.get().opened?.run === opened.run) take(frame, ...asked);
+    } catch (error) {
+      if (store.get().opened?.run === opened.run) await failed(error);
+    } finally {
+      flying = false;
+    }
+    if (store.get().playing) later(pump);
+    else void pump();
+  }
+
+  return {
+    pump: () => void pump(),
+    /** Another run: its curves are known up to this cursor.
+     * @param {number} cursor */
+    reset(cursor) {
+      seen = cursor;
+      ahead = 0;
+      stale = false;
+      wanted = null;
+    },
+    /** @param {number} steps */
+    advance(steps) {
+      ahead += steps;
+      void pump();
+    },
+    /** @param {number} step */
+    show(step) {
+      wanted = step;
+      ahead = 0;
+      void pump();
+    },
+    redraw() {
+      stale = true;
+      void pump();
+    },
+  };
+}
