@@ -1,4 +1,4 @@
-/** The marks of the categories, as in figure 1: circles for A, crosses for B, then squares, triangles and so on. */
+/** The marks of the categories, as in figure 1: circles for A, crosses for B, then square, triangle, diamond, star, plus, hexagon. */
 
 /** Trace the mark of category `c` around (x, y); `r` is its radius.
  * @param {CanvasRenderingContext2D} context
@@ -25,13 +25,18 @@ export function mark(context, c, x, y, r) {
   } else if (c === 2) context.rect(x - half, y - half, 2 * half, 2 * half);
   else if (c === 3) corners(3, -Math.PI / 2, 1.15 * r);
   else if (c === 4) corners(4, 0, 1.15 * r);
-  else if (c === 5) corners(3, Math.PI / 2, 1.15 * r);
-  else if (c === 6) {
+  else if (c === 5) {
+    for (let k = 0; k < 10; k++) {
+      const [angle, size] = [(k * Math.PI) / 5 - Math.PI / 2, (k % 2 ? 0.55 : 1.25) * r];
+      context.lineTo(x + size * Math.cos(angle), y + size * Math.sin(angle));
+    }
+    context.closePath();
+  } else if (c === 6) {
     context.moveTo(x - r, y);
     context.lineTo(x + r, y);
     context.moveTo(x, y - r);
     context.lineTo(x, y + r);
-  } else corners(5, -Math.PI / 2, 1.1 * r);
+  } else corners(6, -Math.PI / 2, 1.1 * r);
 }
 
 /** Whether the mark of category `c` has an inside: a cross and a plus have none.

@@ -55,7 +55,7 @@ export function frameOf(width, height, [x1min, x1max, x2min, x2max], size, legen
  * @param {number} n
  * @returns {number} */
 export function radius(size, n) {
-  return size * (n <= 30 ? 0.5 : n <= 300 ? 0.36 : n <= 2000 ? 0.24 : 0.14);
+  return size * (n <= 30 ? 0.56 : n <= 300 ? 0.36 : n <= 2000 ? 0.24 : 0.14);
 }
 
 /** The outline F1 = F2, or between more categories, of a grid; null without a grid.
@@ -189,8 +189,8 @@ function drawPoints(context, { points, theme, chosen, wrong }, frame) {
       context.fillStyle = held ? css(theme.rgb.paper, 0.55) : css(theme.rgb.paper, 0.85);
       context.fill();
     } else {
-      context.strokeStyle = css(theme.rgb.paper, 0.85); // a halo, so that a cross stands out on its own tint
-      context.lineWidth = 0.72 * r;
+      context.strokeStyle = css(theme.rgb.paper, 0.9); // a halo, so that a cross stands out on its own tint
+      context.lineWidth = 0.95 * r;
       context.stroke();
     }
     context.strokeStyle = colour;

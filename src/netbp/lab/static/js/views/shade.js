@@ -32,7 +32,7 @@ export function tint(paper, colour, dark) {
 export function palette(rgb, dark) {
   return {
     tints: Uint32Array.from(rgb.categories, (colour) => pixel(tint(rgb.paper, colour, dark))),
-    ramps: rgb.categories.map((colour) => table((t) => mix(rgb.paper, colour, 0.06 + 0.8 * t))),
+    ramps: rgb.categories.map((colour) => table((t) => mix(rgb.paper, colour, 0.06 + 0.66 * t))),
     neuron: table(cividis),
     key: JSON.stringify([rgb, dark]),
   };

@@ -1,0 +1,111 @@
+/** From the curves to what the cost's chart draws: limits, series, the fitted line; no page and no store. */
+
+import { logLimits } from "./chart.js";
+import { number } from "./format.js";
+
+/** @import { Curves } from "../types.js" */
+
+/** The answer of /convergence, as far as it is drawn.
+ * @typedef {{decay?: string, kind?: string, rate?: number | null, exponent?: number | null, origin?: number | null, interval?: [number, number] | null,
+ *   from?: number, to?: number, plateaus?: {start: number, end: number, level: number}[], sentence?: string} & Record<string, any>} Convergence */
+
+/** Bins of costs as uPlot's series: last steps, greatest, least, times `factor`; what is not positive is left out on a logarithmic axis.
+ * @param {Curves} curves
+ * @param {number} factor
+ * @param {boolean} xLog
+ * @param {[Float64Array, Float64Array, Float64Array]} room  to write into; replaced when it is too short
+ * @returns {[Float64Array, Float64Array, Float64Array]} */
+export function costSeries(curves, factor, xLog, room) {
+  let [x, high, low] = room;
+  if (x.length < curves.length) [x, high, low] = [0, 0, 0].map(() => new Float64Array(2 * curves.length));
+  let n = 0;
+  const [steps, most, least] = /** @type {[Float64Array, Float64Array, Float64Array]} */ ([x, high, low]);
+  for (let k = 0; k < curves.length; k++) {
+    const [step, max, min] = [curves.last[k] ?? 0, factor * (curves.max[k] ?? 0), factor * (curves.min[k] ?? 0)];
+    if (!(max > 0) || !Number.isFinite(max) || (xLog && step < 1)) continue;
+    steps[n] = step;
+    most[n] = max;
+    least[n] = min > 0 ? min : max * 1e-3;
+    n++;
+  }
+  room.splice(0, 3, steps, most, least);
+  return [steps.subarray(0, n), most.subarray(0, n), least.subarray(0, n)];
+}
+
+/** The least positive and the greatest finite of some curves, times `factor`.
+ * @param {Curves[]} curves
+ * @param {number} factor
+ * @returns {[number, number]} */
+export function costLimits(curves, factor) {
+  let [least, most] = [Infinity, 0];
+  const take = (/** @type {number} */ v) => {
+    if (v > 0 && v < least) least = v;
+    if (v > most && Number.isFinite(v)) most = v;
+  };
+  for (const { length, min, max, held } of curves) {
+    for (let k = 0; k < length; k++) {
+      take(min[k] ?? 0);
+      take(max[k] ?? 0);
+    }
+    for (let k = 0; k < held.length; k++) take(held.value[k] ?? 0);
+  }
+  return logLimits(factor * least, factor * most);
+}
+
+/** The last step of a curve, at least 1.
+ * @param {Curves} curves
+ * @returns {number} */
+export function lastStep(curves) {
+  return Math.max(1, curves.length ? (curves.last[curves.length - 1] ?? 1) : 1);
+}
+
+/** The place of a step among the bins.
+ * @param {Curves} curves
+ * @param {number} step
+ * @returns {number} */
+export function binAt(curves, step) {
+  let [low, high] = [0, curves.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((curves.last[middle] ?? 0) < step) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The fitted decay as points: through the middle of the fitted steps, with the stated rate or exponent. Nothing where none is fitted.
+ * @param {Convergence | null} fit
+ * @param {Curves} curves
+ * @returns {{steps: number[], values: number[]}} */
+export function fittedLine(fit, curves) {
+  const { from = 0, to = 0 } = fit ?? {};
+  if (!fit || curves.length === 0 || !(to > from)) return { steps: [], values: [] };
+  if (Array.isArray(fit["line"])) return { steps: fit["line"].map((p) => p[0]), values: fit["line"].map((p) => p[1]) };
+  const rate = fit.rate ?? null;
+  const exponent = fit.exponent ?? null;
+  if (rate === null && exponent === null) return { steps: [], values: [] };
+  const origin = fit.origin ?? 0;
+  const first = Math.max(from, exponent === null ? 0 : origin + 1, 1);
+  const shape = (/** @type {number} */ t) => (exponent !== null ? -exponent * Math.log(t - origin) : -(rate ?? 0) * t);
+  let [sum, n] = [0, 0];
+  for (let k = binAt(curves, first); k < curves.length && (curves.last[k] ?? 0) <= to; k++) {
+    const [t, c] = [curves.last[k] ?? 0, Math.sqrt((curves.min[k] ?? 0) * (curves.max[k] ?? 0))];
+    if (!(c > 0) || t <= origin) continue;
+    sum += Math.log(c) - shape(t);
+    n++;
+  }
+  if (!n) return { steps: [], values: [] };
+  const steps = Array.from({ length: 65 }, (_, k) => first + ((to - first) * k) / 64);
+  return { steps, values: steps.map((t) => Math.exp(sum / n + shape(t))) };
+}
+
+/** The fitted decay in a few letters for the chart: "∝ t⁻ᵅ, α = 1.02 (0.97 to 1.08)".
+ * @param {Convergence} fit
+ * @returns {string} */
+export function fitLabel(fit) {
+  const [low, high] = fit.interval ?? [null, null];
+  const between = low === null ? "" : ` (${number(low, 3)} to ${number(high, 3)})`;
+  if (fit.exponent !== null && fit.exponent !== undefined) return `Cost ∝ (t − t₀)^−α, α = ${number(fit.exponent, 3)}${between}`;
+  if (fit.rate !== null && fit.rate !== undefined) return `linear, rate ${number(fit.rate, 3)} a step${between}`;
+  return "";
+}
