@@ -15,7 +15,7 @@ Extent = tuple[float, float, float, float]
 
 
 def grid(network: Network, points: int, extent: Extent = UNIT) -> tuple[Vector, Vector, Matrix]:
-    """A grid with its ends on the extent's edges: x_1 (points,), x_2 (points,), and all its points (points^2, 2), x_1 running first.
+    """A grid with its ends on the extent's edges: x_1 (points,), x_2 (points,), and all points (points^2, 2), x_1 running first.
 
     Raises ValueError when the network has not two inputs, or for fewer than 2 points a side.
     """

@@ -37,7 +37,7 @@ def number(value: float | None) -> float | None:
 def plane(problem: Problem, p: Vector, points: int, view: str, extent: Extent) -> dict[str, Array]:
     """The sections "grid" and "category" of a view; nothing for 0 points. Raises ValueError for an unknown view.
 
-    The grid is that of `netbp.figures.draw_region`, with its ends on the extent's edges; numbers are worked out in double precision.
+    The grid is that of `netbp.figures.draw_region`, with its ends on the extent's edges; numbers are computed in double precision.
     """
     if view not in ("margin", "category") and not view.startswith("neuron:"):
         raise ValueError(f'a view is "margin", "category" or "neuron:l,j", but {view[:40]!r} was asked for')

@@ -130,7 +130,7 @@ class Curve:
 
 
 class States:
-    """States to go on from: all of them while there is room; then of those between the first and the last every second is let go."""
+    """States to go on from: all while there is room, then of those between the first and the last every second is let go."""
 
     def __init__(self, first: State) -> None:
         packed = _packed(first)

@@ -16,10 +16,9 @@ from netbp.analysis.regions import Extent
 from netbp.analysis.saturated import flatness
 from netbp.experiments.plane import GRADIENT, PlaneExperiment, changed
 from netbp.experiments.plane_texts import LETTERS
-from netbp.experiments.settings import settings_of
 from netbp.lab.address import address_of, experiment_of
 from netbp.lab.frames import encoded, number, plane
-from netbp.lab.training import PATIENCE, Training
+from netbp.lab.training import PATIENCE, PREPARING, Training
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import state_of
 from netbp.network import Network
@@ -27,6 +26,8 @@ from netbp.problem import Problem
 from netbp.types import Array, State, Vector
 
 HOUR = 3600.0
+SHORT = 0.05
+"""Seconds of training that are not worth keeping beside others."""
 BINS = 1024
 """The most bins of costs in a frame."""
 
@@ -86,12 +87,20 @@ class LabRun:
 
     def frame(self, after: int, seen: int, steps: int, grid: int, view: str = "margin", extent: Any = None) -> bytes:
         """The state `steps` steps after `after`, 0 for that step itself, -1 for the newest; with the costs from step `seen` on."""
-        state = self.training.ahead(after) if steps < 0 else self.training.at(after + steps)
+        training, preparing = self.training, False
+        if steps:
+            preparing = not (training.ready.wait(PREPARING) or training.front.step >= after + max(1, steps))
+        if preparing:
+            state = training.at(min(after, training.front.step))
+        else:
+            state = training.ahead(after) if steps < 0 else training.at(after + steps)
         with self.training.kept:
             costs = self._bins(seen, state.step, BINS)
             held = self.training.held_out.between(seen, state.step)
             norms = self.training.norms.between(seen, state.step)
         header = self._header(state) | {"seen": max(seen, state.step + 1)}
+        if preparing:
+            header |= {"preparing": True, "message": "compiling the kernel for this network: a few seconds, the first time only"}
         sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent))}
         return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
 
@@ -246,8 +255,10 @@ class Runs:
         with self._lock:
             self._held[run.name] = run
             dropped = self._expired()
-            while len(self._held) > self.limit:
-                dropped.append(self._held.popitem(last=False)[1])
+            while len(self._held) > self.limit:  # first what was hardly trained, such as the runs of a point that is dragged
+                old = list(self._held.values())[:-1]
+                worth = [run.training.front.seconds > SHORT for run in old]
+                dropped.append(self._held.pop(old[worth.index(False) if False in worth else 0].name))
         for old in dropped:
             old.close()
         return run
@@ -290,4 +301,4 @@ def share_right(problem: Problem, p: Vector, data: Any) -> float:
     return float(np.mean(problem.classify(p, data.x) == np.asarray(data.y).argmax(axis=1)))
 
 
-__all__ = ["Gone", "GoneError", "LabRun", "Runs", "settings_of"]
+__all__ = ["Gone", "GoneError", "LabRun", "Runs"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,12 +23,14 @@ LEAD = 0.25
 """Seconds of work that the thread may be ahead of the page."""
 PATIENCE = 2.0
 """Seconds after which a request for a far step gets the step that was reached by then."""
+PREPARING = 0.1
+"""Seconds that a frame waits for machine code that is being compiled before it shows what there is."""
 SHARE = 10.0
 """The norms and held-out costs along a run take at most a tenth of the time of its steps."""
 
 
 class Front(NamedTuple):
-    """Where the training stands. status, message: of a run that has ended there, otherwise "" and "". diverged_at: a step or None."""
+    """Where the training stands. status, message: how and why a run has ended there, otherwise "". diverged_at: a step or None."""
 
     state: State
     status: str = ""
@@ -65,11 +68,23 @@ class Training:
         self._moved = threading.Condition()
         self._budget, self._alive, self._closed = 0.0, False, False
         self.costs_at_start = 0.0
+        self.ready = threading.Event()
+        threading.Thread(target=self._prepare, args=(state,), name="netbp lab prepares", daemon=True).start()
+
+    def _prepare(self, state: State) -> None:
+        """One step that nobody keeps: kernels of a new shape are compiled by it, which takes a few seconds the first time."""
+        with contextlib.suppress(Exception):  # the run itself will meet it and say so
+            session = self.method.session(self.problem, state, restored(state.stream), self.record)
+            try:
+                session.advance(1)
+            finally:
+                session.close()
+        self.ready.set()
 
     # -- ahead of the page --------------------------------------------------------------------------------------------
 
     def ahead(self, after: int) -> State:
-        """The newest state, beyond `after` where the run is not at its end; the thread goes on behind, for as long as its lead lasts."""
+        """The newest state, beyond `after` where the run is not at its end; the thread goes on behind, as long as its lead lasts."""
         with self._gate:
             self._budget = LEAD
             if not (self._alive or self._closed or self.front.ended):
@@ -113,11 +128,11 @@ class Training:
     # -- exact steps --------------------------------------------------------------------------------------------------
 
     def at(self, step: int, patience: float = PATIENCE) -> State:
-        """The state after exactly `step` steps, or the last one if there are not so many; after `patience` seconds an earlier one."""
+        """The state after exactly `step` steps, or the last one if there are not so many; an earlier one if patience (s) runs out."""
         self.rest()
         until = time.monotonic() + patience
         step = min(step, self.steps)
-        while self.front.step < step and not self.front.ended:
+        while self.front.step < step and not self.front.ended and not self._closed:
             with self._work:
                 if self.front.step < step and not self.front.ended:
                     self._advance(step)
