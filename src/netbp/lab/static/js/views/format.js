@@ -35,10 +35,12 @@ export function number(value, digits = 4) {
  * @returns {string} */
 export function even(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return number(value, digits);
+  if (Number.isInteger(value) && Math.abs(value) < 1e5) return value < 0 ? `−${-value}` : String(value);
   const magnitude = Math.abs(value);
+  if (magnitude < 0.01 && magnitude >= 1e-3) return `${value < 0 ? "−" : ""}${magnitude.toFixed(digits + 2)}`;
   if (magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e5)) return number(value, Math.max(2, digits - 1));
   const whole = magnitude < 1 ? 1 : Math.floor(Math.log10(magnitude)) + 1;
-  return `${value < 0 ? "−" : ""}${magnitude.toFixed(Math.max(0, digits - whole + (magnitude < 1 ? 1 : 0)))}`;
+  return `${value < 0 ? "−" : ""}${magnitude.toFixed(Math.max(0, digits - whole + (magnitude < 0.1 ? 2 : magnitude < 1 ? 1 : 0)))}`;
 }
 
 /** A count with thin spaces between the thousands: 1 000 000, or 1M on an axis with `short`.

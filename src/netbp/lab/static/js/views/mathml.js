@@ -51,11 +51,24 @@ export function indexed(letter, indices, l) {
   return math("msubsup", {}, math("mi", {}, letter), math("mrow", {}, ...[...indices].map((index) => node(index))), bracket(l));
 }
 
-/** A raised T.
+/** (inner)^T.
  * @param {Element} inner
  * @returns {Element} */
-export function transposed(inner) {
+export function raisedT(inner) {
   return math("msup", {}, row("(", inner, ")"), math("mi", {}, "T"));
+}
+
+/** One half.
+ * @returns {Element} */
+export function half() {
+  return math("mfrac", {}, math("mn", {}, "1"), math("mn", {}, "2"));
+}
+
+/** The square of the 2-norm of inner.
+ * @param {Element} inner
+ * @returns {Element} */
+export function squared(inner) {
+  return math("msubsup", {}, row("‖", inner, "‖"), math("mn", {}, "2"), math("mn", {}, "2"));
 }
 
 /** ∂C/∂(inner).
