@@ -280,5 +280,5 @@ def _constants(problem: Problem, fresh: Array, places: list[Array], twins: int) 
     try:
         return logistic_constants(problem, fresh)
     except ValueError:
-        some = min(4, twins)
+        some, places = min(4, twins), [*places[:: max(1, len(places) // 4)], places[-1]]
         return seen_constants(problem, np.concatenate([q[[*range(some), *range(twins, twins + some)]] for q in places]))

@@ -68,12 +68,12 @@ class RandomLabelsExperiment:
     name: ClassVar[str] = "random-labels"
 
     data: Literal["points", "spirals", "cifar"] = field(default="points", metadata={"help": f"{PLANE}; or CIFAR-10"})
-    N: int = field(default=100, metadata={"help": "training points of the plane"})
+    N: int = field(default=50, metadata={"help": "training points of the plane"})
     images: int = field(default=5000, metadata={"help": "training images of CIFAR-10"})
     shares: str = field(default="", metadata={"help": "shares of random labels; in the plane 0,0.25,0.5,0.75,1, else 0,1"})
-    replicates: int = field(default=0, metadata={"help": "networks for each share; 5 in the plane and 1 for CIFAR-10"})
+    replicates: int = field(default=0, metadata={"help": "networks for each share; 3 in the plane and 1 for CIFAR-10"})
     epochs: int = field(default=0, metadata={"help": "the most epochs; 3,000 in the plane and 100 for CIFAR-10"})
-    width: int = field(default=100, metadata={"help": "neurons in each of the two hidden layers in the plane"})
+    width: int = field(default=200, metadata={"help": "neurons in each of the two hidden layers in the plane"})
     noise: float = field(default=0.05, metadata={"help": NOISE})
     held_out: int = field(default=2000, metadata={"help": "unseen points or images"})
     rate: float = field(default=0.0, metadata={"help": "the learning rate; 0.003 in the plane and 0.01 for CIFAR-10"})
@@ -99,7 +99,7 @@ class RandomLabelsExperiment:
         held_out = drawn_points(self.data, self.held_out, self.noise, self.seed + 1)
         network = Network.dense(2, self.width, self.width, 2, activation=[relu, relu, identity])
         problem = Problem(network, softmax_log_loss, train, held_out)
-        batch = min(20, self.N)
+        batch = min(10, self.N)
         return problem, StochasticGradient(adam, self.rate or 0.003, batch, sampling="epochs"), -(-self.N // batch)
 
     def run(self, progress: Any = None, save: Any = None, resume: Any = None) -> RandomLabels:
@@ -109,7 +109,7 @@ class RandomLabelsExperiment:
         plane = self.data != "cifar"
         problem, method, per = self.parts()
         shares = _shares(self.shares or ("0,0.25,0.5,0.75,1" if plane else "0,1"))
-        epochs, replicates = self.epochs or (3000 if plane else 100), self.replicates or (5 if plane else 1)
+        epochs, replicates = self.epochs or (3000 if plane else 100), self.replicates or (3 if plane else 1)
         return random_labels(problem, method, epochs * per, per, shares, replicates, he, self.seed, progress)
 
     def draw(self, result: RandomLabels | None = None) -> Any:
@@ -159,10 +159,10 @@ class StabilityExperiment:
     data: PlaneName = field(default="points", metadata={"help": PLANE})
     N: int = field(default=100, metadata={"help": "training points"})
     noise: float = field(default=0.1, metadata={"help": NOISE})
-    twins: int = field(default=400, metadata={"help": "pairs of runs"})
-    steps: int = field(default=100_000, metadata={"help": "steps of each"})
+    twins: int = field(default=200, metadata={"help": "pairs of runs"})
+    steps: int = field(default=30_000, metadata={"help": "steps of each"})
     layers: str = field(default="2-2-3-2", metadata={"help": f"{LAYERS}, of the network"})
-    c: float = field(default=20.0, metadata={"help": "c of the rates c/t"})
+    c: float = field(default=100.0, metadata={"help": "c of the rates min(1, c/t)"})
     rate: float = field(default=0.05, metadata={"help": "the network's constant rate"})
     seed: int = field(default=0, metadata={"help": SEED})
 
@@ -175,7 +175,7 @@ class StabilityExperiment:
         network = Problem(network_of(self.layers), quadratic, data)
         known = logistic_constants(line, spare.x)
         settings: list[tuple[Problem, Any]] = [(line, 1.0 / known.smoothness)]
-        settings += [(network, lambda t: self.c / t), (network, self.rate)]
+        settings += [(network, lambda t: min(1.0, self.c / t)), (network, self.rate)]
         found: list[Stability] = []
         for k, (problem, rate) in enumerate(settings):
             found.append(twin_runs(problem, spare, rate, _spread(self.steps), self.twins, rng=self.seed + k))
@@ -220,7 +220,7 @@ class SaturationExperiment:
     layers: str = field(default="2-10-10-2", metadata={"help": LAYERS})
     rate: float = field(default=0.05, metadata={"help": "learning rate eta"})
     steps: int = field(default=100_000, metadata={"help": "steps of the stochastic gradient"})
-    scale: float = field(default=1.0, metadata={"help": "standard deviation of the normal starts"})
+    scale: float = field(default=0.5, metadata={"help": "standard deviation of the normal starts"})
     starts: int = field(default=40, metadata={"help": "how many runs with each activation"})
     seed: int = field(default=0, metadata={"help": SEED})
 
