@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from netbp.analysis.atlas import atlas as atlas
     from netbp.analysis.bands import Bands as Bands
     from netbp.analysis.bands import cost_bands as cost_bands
+    from netbp.analysis.calibration import Calibration as Calibration
+    from netbp.analysis.calibration import calibration as calibration
     from netbp.analysis.comparison import Comparison as Comparison
     from netbp.analysis.comparison import compare as compare
     from netbp.analysis.convergence import Convergence as Convergence
@@ -68,18 +70,24 @@ if TYPE_CHECKING:
     from netbp.analysis.precision_engine import InPrecision as InPrecision
     from netbp.analysis.profiles import Profile as Profile
     from netbp.analysis.profiles import performance_profile as performance_profile
+    from netbp.analysis.random_labels import RandomLabels as RandomLabels
+    from netbp.analysis.random_labels import random_labels as random_labels
     from netbp.analysis.rates import RateRange as RateRange
     from netbp.analysis.rates import StabilityLimits as StabilityLimits
     from netbp.analysis.rates import rate_range_test as rate_range_test
     from netbp.analysis.rates import stability_limits as stability_limits
     from netbp.analysis.reliability import Reliability as Reliability
     from netbp.analysis.reliability import reliability as reliability
+    from netbp.analysis.saturated import Saturated as Saturated
+    from netbp.analysis.saturated import saturation_along as saturation_along
     from netbp.analysis.slices import Slice as Slice
     from netbp.analysis.slices import plane_of_path as plane_of_path
     from netbp.analysis.slices import plane_through as plane_through
     from netbp.analysis.slices import random_directions as random_directions
     from netbp.analysis.slices import slice_line as slice_line
     from netbp.analysis.slices import slice_plane as slice_plane
+    from netbp.analysis.stability import Stability as Stability
+    from netbp.analysis.stability import twin_runs as twin_runs
     from netbp.analysis.symmetry import Symmetries as Symmetries
     from netbp.analysis.symmetry import canonical as canonical
     from netbp.analysis.symmetry import nearest as nearest
@@ -90,6 +98,8 @@ if TYPE_CHECKING:
     from netbp.analysis.trace import Estimate as Estimate
     from netbp.analysis.trace import trace as trace
     from netbp.analysis.trace import trace_plus_plus as trace_plus_plus
+    from netbp.analysis.uncertainty import DropoutEnsemble as DropoutEnsemble
+    from netbp.analysis.uncertainty import dropout_ensemble as dropout_ensemble
     from netbp.analysis.weak import LinearOrders as LinearOrders
     from netbp.analysis.weak import WeakErrors as WeakErrors
     from netbp.analysis.weak import linear_orders as linear_orders
@@ -152,6 +162,7 @@ PUBLIC = {
     "netbp.activations": "Activation identity leaky_relu relu sigmoid step tanh",
     "netbp.analysis.atlas": "Atlas atlas",
     "netbp.analysis.bands": "Bands cost_bands",
+    "netbp.analysis.calibration": "Calibration calibration",
     "netbp.analysis.comparison": "Comparison compare",
     "netbp.analysis.convergence": "Convergence convergence",
     "netbp.analysis.curvature": "CurvatureReport curvature",
@@ -174,12 +185,16 @@ PUBLIC = {
     "netbp.analysis.precision_bounds": "ErrorBounds error_bound",
     "netbp.analysis.precision_engine": "InPrecision",
     "netbp.analysis.profiles": "Profile performance_profile",
+    "netbp.analysis.random_labels": "RandomLabels random_labels",
     "netbp.analysis.rates": "RateRange StabilityLimits rate_range_test stability_limits",
     "netbp.analysis.reliability": "Reliability reliability",
+    "netbp.analysis.saturated": "Saturated saturation_along",
     "netbp.analysis.slices": "Slice plane_of_path plane_through random_directions slice_line slice_plane",
+    "netbp.analysis.stability": "Stability twin_runs",
     "netbp.analysis.symmetry": "Symmetries canonical nearest orbit symmetries",
     "netbp.analysis.timesteps": "TimeSteps trust_steps",
     "netbp.analysis.trace": "Estimate trace trace_plus_plus",
+    "netbp.analysis.uncertainty": "DropoutEnsemble dropout_ensemble",
     "netbp.analysis.weak": "LinearOrders WeakErrors linear_orders weak_errors",
     "netbp.check": "GradientCheck check_gradient",
     "netbp.confusion": "Confusion",

@@ -12,6 +12,7 @@ from typing import Any
 
 from netbp.experiments.analysis_convergence import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
 from netbp.experiments.analysis_curvature import CurvatureExperiment
+from netbp.experiments.analysis_dropout import DropoutEnsembleExperiment
 from netbp.experiments.analysis_dynamics import DiffusionExperiment, EscapeExperiment, FlowExperiment
 from netbp.experiments.analysis_landscape import (
     AtlasExperiment,
@@ -20,6 +21,7 @@ from netbp.experiments.analysis_landscape import (
     SliceExperiment,
 )
 from netbp.experiments.analysis_precision import PrecisionExperiment
+from netbp.experiments.analysis_regularity import RandomLabelsExperiment, SaturationExperiment, StabilityExperiment
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.drawings import ActivationDrawing, NetworkDrawing, PointsDrawing
 from netbp.experiments.image_drawings import FeatureMaps
@@ -56,6 +58,10 @@ EXPERIMENTS: dict[str, Any] = {
         FlowExperiment,
         DiffusionExperiment,
         EscapeExperiment,
+        RandomLabelsExperiment,
+        StabilityExperiment,
+        SaturationExperiment,
+        DropoutEnsembleExperiment,
     )
 }
 """Experiments by name."""
@@ -131,6 +137,7 @@ __all__ = [
     "CurvatureExperiment",
     "DiffusionExperiment",
     "DropoutDrawing",
+    "DropoutEnsembleExperiment",
     "EscapeExperiment",
     "FeatureMaps",
     "FlowExperiment",
@@ -141,8 +148,11 @@ __all__ = [
     "PointsDrawing",
     "PrecisionExperiment",
     "RatesExperiment",
+    "RandomLabelsExperiment",
     "ReliabilityExperiment",
+    "SaturationExperiment",
     "SliceExperiment",
+    "StabilityExperiment",
     "StochasticExperiment",
     "from_settings",
     "settings_of",
