@@ -39,7 +39,7 @@ LEVELS = {
         6,
     ),
     **dict.fromkeys(["analysis", "figures"], 7),
-    **dict.fromkeys(["experiments", "report"], 8),
+    **dict.fromkeys(["exercises", "experiments", "report"], 8),
     **dict.fromkeys(["cli", "__main__", "lab", "sklearn"], 9),
     "": 8,  # netbp/__init__.py: the public names, for what stands on top
 }

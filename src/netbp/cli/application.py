@@ -31,6 +31,7 @@ def application(words: Sequence[str]) -> App:
     app.command(paper, group=PAPER)
     app.command(lab, group=PAPER)
     app.command(check, group=PAPER)
+    app.command(exercise, group=PAPER)
     _own_data(app, everything or asked == "fit")
     app.command(saved, name="list", group=RUNS)
     app.command(describe, group=RUNS)
@@ -75,10 +76,12 @@ def _sweeps(filled: bool) -> App:
     if filled:
         from netbp.cli.sweep import sweep_command
         from netbp.experiments import EXPERIMENTS
+        from netbp.experiments.table import Fit
 
         for name, experiment in EXPERIMENTS.items():
             if hasattr(experiment, "problem"):
                 app.command(sweep_command(name, experiment), name=name)
+        app.command(sweep_command("fit", Fit), name="fit")
     return app
 
 
@@ -148,6 +151,25 @@ def check(
     from netbp.cli.inspection import check_gradient
 
     return check_gradient(run, network, activation, cost, seed)
+
+
+def exercise(
+    number: Annotated[int | None, Parameter(help="which exercise; without it, they are listed")] = None,
+    answer: Annotated[Path | None, Parameter(help="a file of Python with your functions; it is run")] = None,
+    /,
+    *,
+    skeleton: Annotated[Path | None, Parameter(help="write a file to begin with")] = None,
+    seconds: Annotated[float, Parameter(help="the time limit for an answer")] = 60.0,
+) -> int:
+    """List the exercises for a class, show one, or check an answer; exit code 1 when it is not right.
+
+    Checking runs the file that it is given, with your rights: check only what you would run yourself.
+
+    Examples: `netbp exercise 3`, `netbp exercise 3 answer.py`
+    """
+    from netbp.cli.exercises import exercise_it
+
+    return exercise_it(number, answer, skeleton, seconds)
 
 
 def predict(
