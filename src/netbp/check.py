@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.linalg import norm
@@ -128,6 +128,48 @@ def _few(problem: Problem) -> tuple[Problem, str]:
     first = np.flatnonzero(count)[:n]
     few = Data(np.asarray(problem.data.x)[first], np.asarray(problem.data.y)[first], count[first])
     return replace(problem, data=few, held_out=None), f"On the first {len(first):,} of {problem.N:,} points."
+
+
+class EntryCheck(NamedTuple):
+    """One entry of the gradient beside its central difference.
+
+    derivative: by back propagation. difference: (Cost(p + h e) - Cost(p - h e))/(2h) for the h of least uncertainty. bound: of the
+    difference's error, from rounding and from its change with h. relative: |difference - derivative| by the larger of the two.
+    """
+
+    derivative: float
+    difference: float
+    h: float
+    bound: float
+
+    @property
+    def error(self) -> float:
+        """|difference - derivative|."""
+        return abs(self.difference - self.derivative)
+
+    @property
+    def relative(self) -> float:
+        """The error relative to the larger of the two; 0 where both are 0."""
+        return self.error / (max(abs(self.difference), abs(self.derivative)) or 1.0)
+
+    @property
+    def agree(self) -> bool:
+        """Whether the difference is as near as its own uncertainty lets it be."""
+        return self.error <= self.bound
+
+
+def check_entry(problem: Problem, p: ArrayLike, index: int) -> EntryCheck:
+    """The gradient's entry `index` at p, (s,), beside its central difference. Raises IndexError when p has no such entry."""
+    vector = np.asarray(p, dtype=float)
+    derivative = float(problem.gradient(vector)[index])
+    e = np.zeros(problem.size)
+    e[index] = 1.0
+    cost = partial(_cost_along, problem, vector, e)
+    h = LARGEST * max(1.0, abs(float(vector[index]))) * HALVING ** np.arange(STEPS)
+    differences = np.array([(cost(s) - cost(-s)) / (2 * s) for s in h])
+    difference, uncertainty = _best_difference(differences, _noise(problem, cost) / h)
+    best = int(np.flatnonzero(differences == difference)[-1])
+    return EntryCheck(derivative, difference, float(h[best]), 10.0 * uncertainty)
 
 
 # -- one entry of the table ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,7 +107,23 @@ def multistart(
     total = count_of(method, steps)
     streams = streams_from(rng, int(starts))
     p = checked_start(problem, np.array([problem.network.draw(stream, scale) for stream in streams]))
-    ends = _run_all(problem, method, p, streams, total, workers)
+    return _summed(problem, _run_all(problem, method, p, streams, total, workers), level)
+
+
+def merged(problem: Problem, parts: Sequence[Multistart]) -> Multistart:
+    """Several parts of the starts as one, in their order: what `multistart` gives for all of their streams together."""
+    return _summed(
+        problem,
+        Ends(
+            np.concatenate([part.p for part in parts]),
+            np.concatenate([part.costs for part in parts]),
+            [message for part in parts for message in part.messages],
+        ),
+        parts[0].level,
+    )
+
+
+def _summed(problem: Problem, ends: Ends, level: float) -> Multistart:
     finite = np.isfinite(ends.costs)
     quantiles = {q: float(np.quantile(ends.costs, q, method="inverted_cdf")) for q in QUANTILES}
     return Multistart(

@@ -126,6 +126,13 @@ def random_directions(network: Network, p: ArrayLike, count: int = 2, normalised
     return D
 
 
+def located(centre: ArrayLike, directions: Matrix, points: ArrayLike) -> tuple[Matrix, Vector]:
+    """Where points (m, s) lie on the plane of any two directions: coordinates by least squares, (m, 2), and distances, (m,)."""
+    moved = np.asarray(points, dtype=float) - np.asarray(centre, dtype=float)
+    coordinates = np.linalg.lstsq(directions.T, moved.T, rcond=None)[0].T
+    return coordinates, np.linalg.norm(moved - coordinates @ directions, axis=1)
+
+
 def costs_at(problem: Problem, points: Matrix) -> Vector:
     """Cost at many points (m, s), (m,), together where the engine can."""
     if hasattr(problem.bound, "values"):

@@ -83,24 +83,29 @@ def read_table(path: str | Path, header: Header = "auto") -> Table:
     column names; OSError when it cannot be read.
     """
     path = Path(path)
-    records = _records(_text(path), path.name)
+    return table_of_text(_text(path), path.name, header)
+
+
+def table_of_text(text: str, source: str, header: Header = "auto") -> Table:
+    """The table that a text holds; source: its name, for messages. Raises ValueError as `read_table` does."""
+    records = _records(text, source)
     if not records:
-        raise ValueError(f"{path.name} is empty: a table needs a header row and at least one row of data")
-    named = _has_header(records[0][1], header, path.name)
+        raise ValueError(f"{source} is empty: a table needs a header row and at least one row of data")
+    named = _has_header(records[0][1], header, source)
     width = len(records[0][1])
     names = tuple(records[0][1]) if named else tuple(str(j) for j in range(1, width + 1))
     if named:
-        _check_names(names, path.name)
+        _check_names(names, source)
         records = records[1:]
     if not records:
-        raise ValueError(f"{path.name} has a header but no rows of data: add at least one row below it")
+        raise ValueError(f"{source} has a header but no rows of data: add at least one row below it")
     for row, cells in records:
         if len(cells) != width:
             raise ValueError(
-                f"{path.name}, row {row} has {_count(len(cells), 'cell')} but row 1 has {width}: "
+                f"{source}, row {row} has {_count(len(cells), 'cell')} but row 1 has {width}: "
                 "give every row the same columns, and quote cells that contain the separator"
             )
-    return Table(path.name, names, tuple(zip(*(cells for _, cells in records), strict=True)), tuple(row for row, _ in records))
+    return Table(source, names, tuple(zip(*(cells for _, cells in records), strict=True)), tuple(row for row, _ in records))
 
 
 def labels(table: Table, name: str) -> tuple[Indices, tuple[str, ...]]:

@@ -12,18 +12,20 @@ from typing import Any
 
 import numpy as np
 
+import netbp.lab.walk as walking
 from netbp.analysis.regions import Extent
 from netbp.analysis.saturated import flatness
 from netbp.experiments.plane import GRADIENT, PlaneExperiment, changed
 from netbp.experiments.plane_texts import LETTERS
 from netbp.lab.address import address_of, experiment_of
+from netbp.lab.decay import decay_of
 from netbp.lab.frames import encoded, number, plane
+from netbp.lab.naming import layers_of, parameter_name
 from netbp.lab.training import PATIENCE, PREPARING, Training
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import state_of
-from netbp.network import Network
 from netbp.problem import Problem
-from netbp.types import Array, State, Vector
+from netbp.types import Array, Data, State, Vector
 
 HOUR = 3600.0
 SHORT = 0.05
@@ -74,7 +76,7 @@ class LabRun:
             "address": address_of(e),
             "step": state.step,
             "rebuilt": rebuilt,
-            "status": self._status(state)[0],
+            "status": self.status(state)[0],
             "layers": layers_of(network),
             "size": network.size,
             "points": [[*x, c, int(h)] for x, c, h in zip(points.x.tolist(), points.labels.tolist(), held, strict=True)],
@@ -114,6 +116,44 @@ class LabRun:
         header = {"run": self.name, "step": last, "seen": last + 1, "behind": training.front.step - last}
         return encoded(header, {"costs": costs, "held": held, "norms": norms})
 
+    # -- questions about a step ---------------------------------------------------------------------------------------
+
+    def walk(self, step: int, x: Any, category: int) -> dict[str, Any]:
+        """Forward and backward through the network at one point, with all numbers."""
+        state = self.training.at(step)
+        return walking.walk(self.problem, state.p, state.step, x, category)
+
+    def difference(self, step: int, x: Any, category: int, layer: int, row: int, column: int | None = None) -> dict[str, Any]:
+        """A derivative of C_x beside its central difference; row and column from 1, None for a bias."""
+        return walking.difference(self.problem, self.training.at(step).p, x, category, layer, row, column)
+
+    def nudge(self, step: int, x: Any, category: int, rate: float, grid: int, view: str = "margin", extent: Any = None) -> bytes:
+        """The picture after one gradient step p - rate grad C_x(p) at one point; the run itself does not move."""
+        if not (np.isfinite(rate) and rate >= 0.0):
+            raise ValueError(f"the rate must be a finite number of at least 0, but it is {rate!r}")
+        state = self.training.at(step)
+        one = walking.at_point(self.problem, x, category)
+        with np.errstate(all="ignore"):
+            p = state.p - rate * one.gradient(state.p)
+            before, after = one.value(state.p), one.value(p)
+        if not (np.isfinite(p).all() and np.isfinite(after)):
+            raise ValueError(f"a step with rate {rate:g} leaves the finite numbers: choose a smaller one")
+        told = {"nudge": True, "cost_of_point": [number(before), number(after)]}
+        header = self._header(state._replace(p=p)) | told | {"seen": state.step + 1}
+        return encoded(header, {"p": p, **plane(self.problem, p, grid, view, self._extent(extent))})
+
+    def convergence(self, step: int) -> dict[str, Any]:
+        """How fast the costs up to a step fall, and the plateaus."""
+        with self.training.kept:
+            steps, costs = self.training.costs.until(step)
+        return decay_of(steps, costs)
+
+    def export(self, what: str, step: int, view: str = "plane", kind: str = "png") -> tuple[str, str, bytes]:
+        """Something to take away, as it stands after a step: the name of a file, its media type and its bytes."""
+        from netbp.lab.export import exported
+
+        return exported(self, what, step, view, kind)
+
     # -- its parts ----------------------------------------------------------------------------------------------------
 
     @property
@@ -122,6 +162,12 @@ class LabRun:
         if self.experiment.method != "stochastic":
             return 1
         return max(1, -(-self.problem.N // self.experiment.batch))
+
+    @property
+    def all_points(self) -> Data:
+        """All points, the held-out ones too."""
+        points = self.experiment.labelled
+        return Data(points.x, np.eye(self.problem.network.sizes[-1])[points.labels])
 
     def rate_at(self, step: int) -> float | None:
         """The rate of the next step, or None for a method without one."""
@@ -142,7 +188,8 @@ class LabRun:
             rows = np.concatenate([[[0.0, 0.0, cost, cost]], rows])
         return rows
 
-    def _status(self, state: State) -> tuple[str, str]:
+    def status(self, state: State) -> tuple[str, str]:
+        """In a word and in a sentence how the run stands at a state."""
         front = self.training.front
         if front.ended and state.step == front.step:
             return front.status, front.message
@@ -150,7 +197,7 @@ class LabRun:
 
     def _header(self, state: State) -> dict[str, Any]:
         front, p = self.training.front, state.p
-        status, message = self._status(state)
+        status, message = self.status(state)
         return {
             "run": self.name,
             "step": state.step,
@@ -266,34 +313,6 @@ class Runs:
     def _expired(self) -> list[LabRun]:
         old = [name for name, run in self._held.items() if time.monotonic() - run.used > HOUR]
         return [self._held.pop(name) for name in old]
-
-
-def layers_of(network: Network) -> list[dict[str, Any]]:
-    """Where each layer's weights and biases lie in p."""
-    return [
-        {
-            "l": l,
-            "width": n,
-            "activation": sigma.name,
-            "W": [w.start, n, m],
-            "b": [b.start, n],
-        }
-        for l, (m, n, sigma, (w, b)) in enumerate(
-            zip(network.sizes, network.sizes[1:], network.activations, network.slices, strict=False), start=2
-        )
-    ]
-
-
-def parameter_name(network: Network, index: int) -> str:
-    """The name of p's entry, w_43^[3] or b_2^[4]."""
-    for l, (w, b) in enumerate(network.slices, start=2):
-        n = network.sizes[l - 1]
-        if w.start <= index < w.stop:
-            k, j = divmod(index - w.start, n)
-            return f"w_{j + 1}{k + 1}^[{l}]" if max(j, k) < 9 else f"w_{j + 1},{k + 1}^[{l}]"
-        if b.start <= index < b.stop:
-            return f"b_{index - b.start + 1}^[{l}]"
-    raise ValueError(f"p has {network.size} entries, but entry {index} was asked for")
 
 
 def share_right(problem: Problem, p: Vector, data: Any) -> float:

@@ -15,9 +15,9 @@ from netbp.methods.deterministic import Deterministic
 from netbp.methods.streams import restored, state_of
 from netbp.problem import Problem
 from netbp.streaming import finite, last_finite
-from netbp.types import State
+from netbp.types import Matrix, State
 
-CHUNK = 0.008
+CHUNK = 0.004
 """Seconds that a chunk of steps should take: a frame never waits longer for the states of a chunk."""
 LEAD = 0.25
 """Seconds of work that the thread may be ahead of the page."""
@@ -77,6 +77,7 @@ class Training:
             session = self.method.session(self.problem, state, restored(state.stream), self.record)
             try:
                 session.advance(1)
+                self.problem.bound.gradient(state.p)
             finally:
                 session.close()
         self.ready.set()
@@ -84,7 +85,7 @@ class Training:
     # -- ahead of the page --------------------------------------------------------------------------------------------
 
     def ahead(self, after: int) -> State:
-        """The newest state, beyond `after` where the run is not at its end; the thread goes on behind, as long as its lead lasts."""
+        """The newest state, beyond `after` unless the run ends; the thread goes on behind, as long as its lead lasts."""
         with self._gate:
             self._budget = LEAD
             if not (self._alive or self._closed or self.front.ended):
@@ -128,7 +129,7 @@ class Training:
     # -- exact steps --------------------------------------------------------------------------------------------------
 
     def at(self, step: int, patience: float = PATIENCE) -> State:
-        """The state after exactly `step` steps, or the last one if there are not so many; an earlier one if patience (s) runs out."""
+        """The state after exactly `step` steps, or the run's last one; an earlier one if the patience (s) runs out."""
         self.rest()
         until = time.monotonic() + patience
         step = min(step, self.steps)
@@ -159,6 +160,15 @@ class Training:
         finally:
             session.close()
         return state
+
+    def trail(self, last: int, most: int) -> tuple[list[int], Matrix]:
+        """Steps and parameters (m, s) along the run up to a step, the state there included."""
+        state = self.at(last)
+        with self.kept:
+            steps, points = self.states.path(state.step, most)
+        if steps[-1] != state.step:
+            steps, points = [*steps, state.step], np.concatenate([points, state.p[None]])
+        return steps, points
 
     # -- one chunk ----------------------------------------------------------------------------------------------------
 
