@@ -78,6 +78,8 @@ if TYPE_CHECKING:
     from netbp.analysis.rates import stability_limits as stability_limits
     from netbp.analysis.reliability import Reliability as Reliability
     from netbp.analysis.reliability import reliability as reliability
+    from netbp.analysis.sampled import SampledSpectrum as SampledSpectrum
+    from netbp.analysis.sampled import sampled_spectrum as sampled_spectrum
     from netbp.analysis.saturated import Saturated as Saturated
     from netbp.analysis.saturated import saturation_along as saturation_along
     from netbp.analysis.slices import Slice as Slice
@@ -188,6 +190,7 @@ PUBLIC = {
     "netbp.analysis.random_labels": "RandomLabels random_labels",
     "netbp.analysis.rates": "RateRange StabilityLimits rate_range_test stability_limits",
     "netbp.analysis.reliability": "Reliability reliability",
+    "netbp.analysis.sampled": "SampledSpectrum sampled_spectrum",
     "netbp.analysis.saturated": "Saturated saturation_along",
     "netbp.analysis.slices": "Slice plane_of_path plane_through random_directions slice_line slice_plane",
     "netbp.analysis.stability": "Stability twin_runs",

@@ -136,8 +136,8 @@ def extreme_eigenvalues(
     m = len(theta)
     lowest, highest = min(lowest, m), min(highest, m - min(lowest, m))
     picked = np.r_[0:lowest, m - highest : m]
-    # Rounding in the products and in V: a few roundings of the largest eigenvalue.
-    rounding = EPS * np.abs(theta).max() * np.sqrt(m)
+    # Rounding in the products and in V: a few roundings of the largest eigenvalue, in the precision of the products.
+    rounding = max(EPS, getattr(matrix, "rounding", 0.0)) * np.abs(theta).max() * np.sqrt(m)
     errors = done.beta[-1] * np.abs(S[-1, picked]) + rounding
     return Eigenvalues(theta[picked], errors, done.V.T @ S[:, picked], m)
 

@@ -10,6 +10,7 @@ the network says: there the second term of H vanishes. So an engine that has `hv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +27,23 @@ LARGEST = 5000
 
 
 class Curvature(LinearOperator):  # type: ignore[misc]
-    """A symmetric matrix (s, s) that is known by its products, (s,) -> (s,); `products` counts them."""
+    """A symmetric matrix (s, s) that is known by its products, (s,) -> (s,); `products` counts them.
+
+    rounding: the engine's, to which the products are right. told: called with the number of each, or None.
+    """
+
+    told: Callable[[int], None] | None = None
 
     def __init__(self, problem: Problem, p: Vector, where: Indices | None, title: str) -> None:
         self.problem, self.p, self.where, self.title, self.products = problem, p, where, title, 0
         size = problem.size if where is None else len(where)
+        self.rounding = float(np.finfo(getattr(problem.engine, "dtype", float)).eps)
         super().__init__(np.dtype(float), (size, size))
 
     def _matvec(self, v: Vector) -> Vector:
         self.products += 1
+        if self.told is not None:
+            self.told(self.products)
         v, where = np.asarray(v, dtype=float).reshape(-1), self.where
         if where is None:
             return np.asarray(self.problem.hvp(self.p, v), dtype=float)

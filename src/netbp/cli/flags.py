@@ -24,7 +24,8 @@ def flags(experiment: Any) -> list[inspect.Parameter]:
         if not field.init or field.metadata.get("flag") is False:
             continue
         default = field.default if isinstance(experiment, type) else getattr(experiment, field.name)
-        out.append(flag(field.name, hints[field.name], default, field.metadata.get("help", ""), SETTINGS))
+        named = {"name": field.metadata["name"]} if "name" in field.metadata else {}  # where the field's own says less
+        out.append(flag(field.name, hints[field.name], default, field.metadata.get("help", ""), SETTINGS, **named))
     return out
 
 

@@ -14,9 +14,9 @@ from netbp.check import check_gradient as checked_gradient
 from netbp.cli.failures import FAILED
 from netbp.data.points import ten_points
 from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, from_settings
-from netbp.experiments.prediction import best_of, network_of_run
-from netbp.experiments.settings import cost_of, network_of, rebuilt
-from netbp.experiments.table import Fit, MethodName
+from netbp.experiments.prediction import best_of, network_of_run, problem_of
+from netbp.experiments.settings import cost_of, network_of
+from netbp.experiments.table import MethodName
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.run import Run
@@ -143,14 +143,6 @@ def points_for(network: Network, rng: np.random.Generator) -> Data:
     if (inputs, outputs) == (2, 2):
         return ten_points()
     return Data(rng.standard_normal((10, inputs)), np.eye(outputs)[rng.integers(outputs, size=10)])
-
-
-def problem_of(run: Run) -> Problem:
-    """The problem that a saved run was trained on, made anew by its experiment."""
-    settings = run.settings
-    experiment: Any = rebuilt(Fit, settings["fields"]) if settings.get("experiment") == "fit" else from_settings(settings)
-    problem: Problem = experiment.problem()
-    return problem
 
 
 def _wrapped(begin: str, text: str) -> str:

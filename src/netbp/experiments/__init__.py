@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netbp.experiments.analysis_convergence import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
-from netbp.experiments.analysis_curvature import CurvatureExperiment
+from netbp.experiments.analysis_curvature import CurvatureExperiment, SpectrumExperiment
 from netbp.experiments.analysis_dropout import DropoutEnsembleExperiment
 from netbp.experiments.analysis_dynamics import DiffusionExperiment, EscapeExperiment, FlowExperiment
 from netbp.experiments.analysis_landscape import (
@@ -50,6 +50,7 @@ EXPERIMENTS: dict[str, Any] = {
         ComparisonExperiment,
         RatesExperiment,
         CurvatureExperiment,
+        SpectrumExperiment,
         PrecisionExperiment,
         AtlasExperiment,
         ReliabilityExperiment,
@@ -152,6 +153,7 @@ __all__ = [
     "ReliabilityExperiment",
     "SaturationExperiment",
     "SliceExperiment",
+    "SpectrumExperiment",
     "StabilityExperiment",
     "StochasticExperiment",
     "from_settings",

@@ -11,6 +11,7 @@ import numpy as np
 
 from netbp.data.table import Table, listed, number
 from netbp.experiments.preparation import Columns, Scale, open_table
+from netbp.experiments.settings import rebuilt
 from netbp.frames import Library, frame
 from netbp.network import Network
 from netbp.problem import Problem
@@ -161,6 +162,17 @@ def network_of_run(settings: Mapping[str, Any]) -> Network:
 def best_of(run: Run) -> Vector:
     """The parameters that count: those with the lowest held-out cost, or without held-out points the last."""
     return run.p if run.best is None else run.best.p
+
+
+def problem_of(run: Run) -> Problem:
+    """The problem that a saved run was trained on, made anew by its experiment. Raises ValueError where none of ours made it."""
+    from netbp.experiments import from_settings
+    from netbp.experiments.table import Fit
+
+    settings = run.settings
+    experiment: Any = rebuilt(Fit, settings["fields"]) if settings.get("experiment") == "fit" else from_settings(settings)
+    problem: Problem = experiment.problem()
+    return problem
 
 
 def scales(run: Run) -> tuple[Scale, Scale]:

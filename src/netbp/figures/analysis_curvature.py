@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from netbp.analysis.curvature import Spectrum
     from netbp.analysis.density import SpectralDensity
     from netbp.analysis.path import Path
+    from netbp.analysis.sampled import SampledSpectrum
 
 
 def draw_spectra(ax: Any, spectra: list[Spectrum] | tuple[Spectrum, ...], smallest: float = 1e-13) -> None:
@@ -50,21 +51,44 @@ def draw_spectra(ax: Any, spectra: list[Spectrum] | tuple[Spectrum, ...], smalle
     ax.legend(loc="lower left")
 
 
-def draw_density(ax: Any, density: SpectralDensity, width: float | None = None, lowest: float = 1e-4) -> None:
-    """The smoothed spectral density on a logarithmic axis, with two standard errors.
+def draw_density(ax: Any, density: SpectralDensity, width: float | None = None) -> None:
+    """The smoothed spectral density on a logarithmic axis, with two standard errors, down to the height of one eigenvalue.
 
-    width: of smoothing; 1 % of the range if None. lowest: of the highest density, where the axis ends.
+    width: of smoothing; 0.5 % of the range if None.
     """
     low, high = float(density.nodes[density.weights > 0].min()), float(density.nodes[density.weights > 0].max())
-    width = 0.01 * (high - low) or 1e-12 if width is None else width
-    grid = np.linspace(low - 4 * width, high + 4 * width, 1201)
+    width = 0.005 * (high - low) or 1e-12 if width is None else width
+    grid = np.linspace(low - 4 * width, high + 4 * width, 2401)
     curve, error = density.curve(grid, width)
-    floor = lowest * curve.max()
+    one = 1.0 / (density.size * width * np.sqrt(2.0 * np.pi))
+    floor = 0.2 * one
+    shown = np.where(curve > floor, curve, np.nan)
     ax.fill_between(grid, np.maximum(curve - 2 * error, floor), np.maximum(curve + 2 * error, floor), color=BLUE, alpha=0.25, lw=0)
-    ax.semilogy(grid, np.maximum(curve, floor), color=BLUE, linewidth=1.8)
+    ax.semilogy(grid, shown, color=BLUE, linewidth=1.8, label="density ± 2 errors")
+    ax.axhline(one, color=INK, linestyle=":", linewidth=1.4, label=f"one eigenvalue of {density.size:,}")
     ax.set(xlabel="Eigenvalue", ylabel="Density", xlim=(grid[0], grid[-1]), ylim=(floor, 3 * curve.max()))
-    decades(ax.yaxis, floor, 3 * curve.max())
+    decades(ax.yaxis, floor, 3 * curve.max(), most=6)
     ax.grid(True, color=INK, alpha=0.15, linewidth=0.8)
+    above(ax)
+
+
+def above(ax: Any) -> None:
+    """The legend above the axes, where it covers nothing."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+
+
+def draw_ends(ax: Any, ends: SampledSpectrum) -> None:
+    """Both ends of the spectrum as lines with their sample's two standard errors, and what they are on points not seen."""
+    for k, at in enumerate((ends.lowest, ends.highest)):
+        ax.axvspan(at.value - 2 * at.error, at.value + 2 * at.error, color=RED, alpha=0.15, lw=0)
+        ax.axvline(at.value, color=RED, linewidth=1.8, label=None if k else f"ends on {ends.sample:,} points ± 2 errors")
+        if ends.unseen:
+            ax.axvline(at.others, color=INK, linestyle="--", linewidth=1.6, label=None if k else "the same vᵀHv on all points")
+    low, high = ends.lowest.value - 2 * ends.lowest.error, ends.highest.value + 2 * ends.highest.error
+    edge = 0.03 * (high - low)
+    left, right = ax.get_xlim()
+    ax.set_xlim(min(left, low - edge), max(right, high + edge))
+    above(ax)
 
 
 def draw_curvature_path(axes: Any, path: Path) -> None:
