@@ -38,11 +38,12 @@ export function createChart(host, options) {
         {
           ...look, grid: xLog ? whole : grid, label: options.xLabel, size: 1.9 * theme.size, gap: 3, space: 5 * theme.size,
           values: (_, splits) => (xLog ? decades(splits, true) : splits.map((v) => count(v, true))),
-          ...(xLog ? { filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits } : {}),
+          ...(xLog ? { splits: logSplits, filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits } : {}),
         },
         {
           ...look, grid: whole, label: options.yLabel, size: 3.4 * theme.size, gap: 3, space: 1.9 * theme.size,
           values: (_, splits) => decades(splits, false),
+          splits: logSplits,
           filter: (_, splits) => splits,
         },
       ],
@@ -69,6 +70,26 @@ export function show(plot, data, { x, y }) {
     plot.setScale("x", { min: x[0], max: x[1] });
     plot.setScale("y", { min: y[0], max: y[1] });
   });
+}
+
+/** The places on a logarithmic axis: 1 to 9 times the powers of ten between its ends. uPlot's own go on for ever for some ends, such
+ * as 0.0951, whose first steps it rounds past the next power of ten.
+ * @param {Plot} _
+ * @param {number} __
+ * @param {number} least
+ * @param {number} most
+ * @returns {number[]} */
+function logSplits(_, __, least, most) {
+  const splits = [];
+  const [low, high] = [Math.floor(Math.log10(least)), Math.floor(Math.log10(most))];
+  if (!Number.isFinite(low) || !Number.isFinite(high) || high - low > 700) return [];
+  for (let exponent = low; exponent <= high; exponent++) {
+    for (let digit = 1; digit < 10; digit++) {
+      const place = Number(`${digit}e${exponent}`);
+      if (place >= least * (1 - 1e-9) && place <= most * (1 + 1e-9)) splits.push(place);
+    }
+  }
+  return splits.length ? splits : [least, most];
 }
 
 /** Labels of a logarithmic axis: whole powers of ten, and of a short one also 2 and 5 times these.
