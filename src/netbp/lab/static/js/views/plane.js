@@ -194,8 +194,8 @@ function drawPoints(context, { points, theme, chosen, wrong }, frame) {
       context.stroke();
     }
     context.strokeStyle = colour;
-    context.lineWidth = (held ? 0.2 : 0.42) * r;
-    context.globalAlpha = held ? 0.75 : 1;
+    context.lineWidth = (held ? 0.26 : 0.42) * r;
+    context.globalAlpha = held ? 0.85 : 1;
     context.stroke();
     context.globalAlpha = 1;
     if (wrong?.[i]) {
