@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import inspect
 import io
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from cyclopts import Parameter
 
 from netbp.cli.failures import FAILED
 from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, shown, whole, with_flags
 from netbp.cli.progress import Bar
-from netbp.experiments.sweeps import Outcome, combinations, sweep
+from netbp.experiments.selection import Choice, select
+from netbp.experiments.sweeps import FIT, NOTHING, Outcome, combinations, sweep
 from netbp.files import check_writable, write_atomically
 
 TRUE, FALSE = ("yes", "true", "1"), ("no", "false", "0")
@@ -27,10 +31,17 @@ def sweep_command(name: str, cls: type) -> Callable[..., Any]:
     """The command that sweeps an experiment, whose flags are its fields, each with one value or several."""
 
     def run(
-        out: Path | None = None, workers: int | None = None, scheduler: str | None = None, table: Path | None = None, **given: str
+        *data: Path,
+        out: Path | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        table: Path | None = None,
+        **given: str,
     ) -> int:
         values = {field: values_of(field, text, hints[field]) for field, text in given.items()}
-        return run_sweep(name, values, out or Path("sweeps") / name, workers, scheduler, table)
+        fixed = {"table": data[0]} if data else {}
+        folder = Path("sweeps") / "-".join([name, *(_stem(path) for path in data)])
+        return run_sweep(name, values, out or folder, workers, scheduler, table, fixed)
 
     hints = get_type_hints(cls)
     own = [
@@ -40,8 +51,17 @@ def sweep_command(name: str, cls: type) -> Callable[..., Any]:
         flag("table", Path | None, None, "the CSV file of the results; without it, results.csv in the folder"),
     ]
     taken = {parameter.name for parameter in own}
-    doc = f"{cls.__doc__}\n\nFlags take several values: 1,2,5, or 0:10 for 0 to 9. Example: `netbp sweep {name} --seed 0:10`"
-    return with_flags(run, [*(p for p in _flags(cls, hints) if p.name not in taken), *own], doc)
+    example = f"{name} --seed 0:10" if name != FIT else "fit points.csv --target label --network 4,8,8-8 --seed 0:5"
+    doc = f"{cls.__doc__}\n\nFlags take several values: 1,2,5, or 0:10 for 0 to 9. Example: `netbp sweep {example}`"
+    parameters = [*(p for p in _flags(cls, hints) if p.name not in taken), *own]
+    if name == FIT:
+        told = Annotated[Path, Parameter(help="the table: CSV with a header row, or .mat with points x and targets y")]
+        parameters.insert(0, inspect.Parameter("data", inspect.Parameter.POSITIONAL_ONLY, annotation=told))
+    return with_flags(run, parameters, doc)
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "table"
 
 
 def _flags(cls: type, hints: Mapping[str, Any]) -> list[inspect.Parameter]:
@@ -92,9 +112,15 @@ def _whole_numbers(word: str) -> list[int]:
 
 
 def run_sweep(
-    name: str, values: Mapping[str, list[Any]], folder: Path, workers: int | None, scheduler: str | None, table: Path | None
+    name: str,
+    values: Mapping[str, list[Any]],
+    folder: Path,
+    workers: int | None,
+    scheduler: str | None,
+    table: Path | None,
+    fixed: Mapping[str, Any] = NOTHING,
 ) -> int:
-    """Run all combinations, print the table and write it as CSV; 1 when a run failed or diverged."""
+    """Run all combinations, print the table and write it as CSV, and what was chosen; 1 when a run failed or diverged."""
     total = len(combinations(values))
     if total > MOST:
         raise ValueError(f"these are {total:,} runs, more than {MOST:,}: give fewer values")
@@ -102,7 +128,7 @@ def run_sweep(
     stopped = False
     with Bar(f"sweep {name}", "runs") as progress:
         try:
-            for k, outcome in sweep(name, values, folder, workers, scheduler):
+            for k, outcome in sweep(name, values, folder, workers, scheduler, fixed):
                 found[k] = outcome
                 if outcome.status == "interrupted":
                     stopped = True
@@ -116,6 +142,8 @@ def run_sweep(
     check_writable(path)
     write_atomically(path, as_csv(outcomes, list(values)).encode())
     print(as_table(outcomes, list(values)))
+    if len(values.get("seed", ())) > 1 and not stopped:
+        print(as_choice(select(outcomes)), end="")
     bad = [outcome for outcome in outcomes if outcome.status in ("failed", "diverged")]
     for outcome in bad:
         what = ", ".join(f"{field} {shown(value)}" for field, value in outcome.settings.items()) or "the run"
@@ -152,3 +180,22 @@ def as_table(outcomes: list[Outcome], names: list[str]) -> str:
         rows.append([*(shown(one.settings[name]) for name in names), *told])
     widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
     return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
+
+
+def as_choice(found: Sequence[Choice]) -> str:
+    """The settings over their seeds, and the two that are to be chosen; nothing where there is nothing to choose from."""
+    if len(found) < 2:
+        return ""
+    names = [name for name in found[0].settings if len({repr(one.settings[name]) for one in found}) > 1]
+    wrong = any(one.wrong is not None for one in found)
+    rows = [[*names, "parameters", "runs", "held-out cost", *(["wrong (%)"] if wrong else []), "above the lowest", ""]]
+    for one in found:
+        share = [] if not wrong else ["-" if one.wrong is None else one.wrong.told(100.0)]
+        mark = "lowest" if one.lowest else ""
+        if one.simplest:
+            mark = "lowest, and smallest within a standard error" if one.lowest else "smallest within a standard error"
+        numbers = [f"{one.size:,}", str(one.runs), one.held_out.told(), *share, "" if one.lowest else one.behind.told()]
+        rows.append([*(shown(one.settings[name]) for name in names), *numbers, mark])
+    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
+    lines = ["  ".join([*(c.rjust(w) for c, w in zip(row[:-1], widths, strict=False)), row[-1]]).rstrip() for row in rows]
+    return "\n".join(["", "means over the seeds, ± their standard errors", *lines, "", ""])

@@ -68,8 +68,14 @@ def _sparse(labels: Sequence[str], at: Any, gap: float = 0.055) -> list[str]:
     return shown
 
 
-def draw_generalisation(ax: Any, curve: GeneralisationCurve, what: Literal["cost", "error"] = "cost", lowest: float = 1e-4) -> None:
-    """Training and held-out cost, or the shares of wrong categories in per cent, against the setting: means, 95 % intervals.
+def draw_generalisation(
+    ax: Any,
+    curve: GeneralisationCurve,
+    what: Literal["cost", "error"] = "cost",
+    lowest: float = 1e-4,
+    of: Literal["mean", "median"] = "mean",
+) -> None:
+    """Training and held-out cost, or the shares of wrong categories in per cent, against the setting, with 95 % intervals.
 
     Costs are on a logarithmic axis, whose lower end is at least `lowest`; what is lower still is not seen.
     """
@@ -79,7 +85,8 @@ def draw_generalisation(ax: Any, curve: GeneralisationCurve, what: Literal["cost
         pairs = [("error", "training", BLUE), ("held_out_error", "held out", RED)]
     order = np.argsort(x, kind="stable")
     for measure, label, colour in pairs:
-        found = [curve.intervals(measure)[k] for k in order]
+        intervals = curve.intervals(measure, of)
+        found = [intervals[k] for k in order]
         dashed = {"linestyle": "--", "marker": "s", "markerfacecolor": "white"} if colour == BLUE else {}
         _bars(ax, x[order], found, colour, label, 100.0 if what == "error" else 1.0, **dashed)
     if logarithmic:
@@ -100,7 +107,7 @@ def draw_generalisation(ax: Any, curve: GeneralisationCurve, what: Literal["cost
         ax.set(ylabel="Wrong categories (%)")
         ax.set_ylim(bottom=-1)
     else:
-        ends = np.array([at.value for measure, _, _ in pairs for at in curve.intervals(measure) if np.isfinite(at.value)])
+        ends = np.array([at.value for measure, _, _ in pairs for at in curve.intervals(measure, of) if np.isfinite(at.value)])
         low, high = max(lowest, 0.5 * float(ends.min())), 2.0 * float(ends.max())
         ax.set_yscale("log")
         ax.set(ylabel="Cost", ylim=(low, high))
@@ -184,11 +191,15 @@ def draw_double_descent(ax: Any, found: DoubleDescent) -> None:
 
 
 def draw_width_sweep(ax: Any, curve: GeneralisationCurve, outputs: int = 1) -> None:
-    """Training and held-out cost against the width: means, medians of the held-out cost, and where parameters reach the targets."""
-    draw_generalisation(ax, curve, lowest=1e-3)
+    """Training and held-out cost against the width: medians with their 95 % intervals, and where parameters reach the targets.
+
+    Near that place a few replicates have costs of hundreds, so that means say little there.
+    """
+    draw_generalisation(ax, curve, lowest=1e-3, of="median")
     x = np.array([at.value for at in curve.settings], dtype=float)
-    medians = [at.value for at in curve.intervals("held_out", "median")]
-    ax.plot(x, medians, color=INK, linewidth=1.3, linestyle="-.", label="held out, median")
     sizes = np.array([at.size for at in curve.settings], dtype=float)
-    ax.axvline(np.interp(curve.settings[0].points * outputs, sizes, x), color=INK, linestyle=":", linewidth=1.2, label="s = N")
+    targets = curve.settings[0].points * outputs
+    if sizes.min() < targets < sizes.max():
+        ax.axvline(np.interp(targets, sizes, x), color=INK, linestyle=":", linewidth=1.2, label=f"s = {targets}, all targets")
+    ax.set_ylabel("Cost, median")
     ax.legend(loc="best")
