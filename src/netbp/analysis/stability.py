@@ -267,8 +267,11 @@ def twin_runs(
 
 
 def half_interval(values: Vector) -> float:
-    """1.96 standard errors of the mean of independent numbers (M,); NaN for a single one."""
-    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    """Half of the 95 % interval of the mean of independent numbers (M,), by Student's distribution; NaN for a single one."""
+    from scipy.stats import t as student
+
+    M = len(values)
+    return float(student.ppf(0.975, M - 1) * values.std(ddof=1) / np.sqrt(M)) if M > 1 else float("nan")
 
 
 def _costs(problem: Problem, p: Array, x: Array, y: Array) -> Vector:

@@ -118,7 +118,8 @@ def draw_saturation(ax: Any, found: Sequence[Saturated], layer: int, what: str =
         at = np.maximum(run.steps, first)  # the start stands at the left edge of a logarithmic axis
         ax.plot(at, 100 * mean, linestyle=dash, color=colour, label=run.name.replace("_", " "))
         if not np.isnan(error).all():
-            ax.fill_between(at, 100 * (mean - error), 100 * (mean + error), color=colour, alpha=0.15, linewidth=0)
+            band = np.clip([mean - error, mean + error], 0.0, 1.0)
+            ax.fill_between(at, *(100 * band), color=colour, alpha=0.15, linewidth=0)
     ax.set_xscale("log")
     words = "Flat (%)" if what == "flat" else "Dead neurons (%)"
     ax.set(xlabel="Step", ylabel=words, xlim=(first, positive.max()), ylim=(-3, 103), title=f"layer {layer}")
