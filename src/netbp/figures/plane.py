@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netbp.analysis.regions import UNIT, grid_outputs, margin
 from netbp.figures.style import BLUE, GREEN, GREY, INK, OCHRE, RED, VIOLET
 from netbp.problem import Problem
-from netbp.types import Data, Indices, Matrix, Vector
+from netbp.types import Data, Indices
 
 MARKERS = (("o", RED), ("x", BLUE), ("s", OCHRE), ("^", GREEN), ("D", VIOLET), ("v", "#555555"))
 TINTS = (GREY, "1.0", "#f3e3b3", "#cfe6d4", "#e2d3ec", "0.92")
-UNIT = (0.0, 1.0, 0.0, 1.0)
 
 
 def categories(y: ArrayLike) -> Indices:
@@ -46,31 +46,6 @@ def frame(ax: Any, extent: tuple[float, float, float, float] = UNIT) -> None:
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set_xticks([left, right], [f"{left:g}", f"{right:g}"])
     ax.set_yticks([bottom, top], [f"{bottom:g}", f"{top:g}"])
-
-
-def grid_outputs(
-    problem: Problem, p: ArrayLike, points: int = 501, extent: tuple[float, float, float, float] = UNIT
-) -> tuple[Vector, Vector, Matrix]:
-    """The network's outputs on a grid, in one go: x_1 (points,), x_2 (points,) and F (points, points, n_L), F[row of x_2, x_1].
-
-    Raises ValueError when the network has not two inputs, or for fewer than 2 points a side.
-    """
-    n = problem.network.sizes[0]
-    if n != 2:
-        raise ValueError(f"a region of the plane needs a network with 2 inputs, but {problem.network.title} has {n}")
-    if points < 2:
-        raise ValueError(f"the grid needs at least 2 points a side, but {points} were asked for")
-    x1, x2 = np.linspace(*extent[:2], points), np.linspace(*extent[2:], points)
-    grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    return x1, x2, problem.predict(p, grid).reshape(points, points, -1)
-
-
-def margin(outputs: Matrix, category: int = 0) -> Matrix:
-    """By how much F_category exceeds the other outputs, (..., n_L) -> (...): for two, F_1 - F_2; for one, against 1/2."""
-    if outputs.shape[-1] == 1:
-        return (0.5 - outputs[..., 0]) if category == 0 else (outputs[..., 0] - 0.5)
-    others = np.delete(outputs, category, axis=-1)
-    return np.asarray(outputs[..., category] - others.max(axis=-1))
 
 
 def count_in_category(problem: Problem, p: ArrayLike, points: int = 501, category: int = 0) -> int:

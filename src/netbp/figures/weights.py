@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, VIOLET
 from netbp.network import Network
 
-COLOURS = (BLUE, RED, "#b8860b", "#2e7d4f", "#7b3f99", "#555555", "#0e7c7b")
+COLOURS = (BLUE, RED, OCHRE, GREEN, VIOLET, "#555555", "#0e7c7b")
 BINS = 24
 
 

@@ -8,16 +8,14 @@ from typing import Any, get_args
 
 from netbp import __version__, rules
 from netbp.experiments.plane import (
-    MOST_CATEGORIES,
     MOST_LAYERS,
     MOST_PARAMETERS,
-    MOST_POINTS,
     MOST_STEPS,
     WIDEST,
     MethodName,
     PlaneExperiment,
 )
-from netbp.experiments.plane_texts import SETS
+from netbp.experiments.plane_texts import MOST_CATEGORIES, MOST_POINTS, SETS
 from netbp.experiments.settings import ActivationName, RuleName
 from netbp.lab.address import LINKED, choices_of
 from netbp.lab.tour import TOUR

@@ -303,9 +303,9 @@ class Runs:
             self._held[run.name] = run
             dropped = self._expired()
             while len(self._held) > self.limit:  # first what was hardly trained, such as the runs of a point that is dragged
-                old = list(self._held.values())[:-1]
-                worth = [run.training.front.seconds > SHORT for run in old]
-                dropped.append(self._held.pop(old[worth.index(False) if False in worth else 0].name))
+                others = list(self._held.values())[:-1]
+                worth = [run.training.front.seconds > SHORT for run in others]
+                dropped.append(self._held.pop(others[worth.index(False) if False in worth else 0].name))
         for old in dropped:
             old.close()
         return run

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from netbp.analysis.regions import grid_outputs, margin
 from netbp.check import check_gradient
 from netbp.costs import softmax_log_loss
 from netbp.engines.reference import Reference
 from netbp.experiments import FIGURES
-from netbp.figures.plane import categories, grid_outputs, margin
+from netbp.figures.plane import categories
 from netbp.matlab import MatlabRandom
 from netbp.problem import Problem
 from netbp.report.results import Results, write_csv, write_json
