@@ -5,11 +5,11 @@ import { count, number, powerOfTen } from "./format.js";
 
 /** @import { Theme } from "./theme.js" */
 
-/** @typedef {import("../../vendor/uplot/uPlot.esm.js").default} Plot */
+/** @typedef {uPlot} Plot */
 
 /** series: the lines after the steps. under, over: what is drawn before and after them, in the canvas's own pixels. range: of the axes.
  * @typedef {{theme: Theme, width: number, height: number, xLog: boolean, xLabel: string, yLabel: string,
- *   series: import("../../vendor/uplot/uPlot.esm.js").default.Series[], bands?: import("../../vendor/uplot/uPlot.esm.js").default.Band[],
+ *   series: uPlot.Series[], bands?: uPlot.Band[],
  *   range: () => {x: [number, number], y: [number, number]}, under?: (u: Plot) => void, over?: (u: Plot) => void,
  *   hover?: (step: number | null) => void}} ChartOptions */
 

@@ -2,7 +2,7 @@
 
 import { createChart, inside, show, trace } from "./chart.js";
 import { css, parse } from "./colours.js";
-import { binAt, costLimits, costSeries, fitLabel, fittedLine, lastStep } from "./costmodel.js";
+import { binAt, costLimits, costSeries, fitLabel, lastStep } from "./costmodel.js";
 import { atMost, fill, html, watchSize } from "./dom.js";
 import { count, number } from "./format.js";
 import { watchTheme } from "./theme.js";
@@ -43,8 +43,8 @@ export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor }) 
     if (pinned) line(trace(u, pinned.last, pinned.max, pinned.length, factor), theme.muted, 1.5, [6, 4]);
     const { held } = curves;
     if (held.length) line(trace(u, held.step, held.value, held.length, factor), theme.negative, 1.6, [4, 2]);
-    const { steps, values } = fittedLine(fit, curves);
-    if (steps.length) line(trace(u, steps, values, steps.length, factor), theme.ink, 2.2, [9, 4]);
+    const fitted = fit?.curve ?? [];
+    if (fitted.length) line(trace(u, fitted.map((at) => at[0]), fitted.map((at) => at[1]), fitted.length, factor), theme.ink, 2.2, [9, 4]);
     for (const { start, end, level } of fit?.plateaus ?? []) {
       const [left, right] = [u.valToPos(Math.max(start, 1), "x", true), u.valToPos(Math.max(end, 1), "x", true)];
       const words = `plateau at ${number(factor * level, 3)}`;
@@ -164,7 +164,7 @@ export function mountCost(element, store, actions) {
       cost.held.length > 0 && entry("training", "training"),
       cost.held.length > 0 && entry("held", "held out"),
       pinned && entry("pinned", "pinned"),
-      fit && fittedLine(fit, cost).steps.length > 0 && entry("fit", fitLabel(fit)),
+      fit && fit.curve.length > 0 && entry("fit", fitLabel(fit)),
     );
     sentence.textContent = fit?.sentence ?? "";
   }

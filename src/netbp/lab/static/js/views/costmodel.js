@@ -5,9 +5,10 @@ import { number } from "./format.js";
 
 /** @import { Curves } from "../types.js" */
 
-/** The answer of /convergence, as far as it is drawn.
- * @typedef {{decay?: string, kind?: string, rate?: number | null, exponent?: number | null, origin?: number | null, interval?: [number, number] | null,
- *   from?: number, to?: number, plateaus?: {start: number, end: number, level: number}[], sentence?: string} & Record<string, any>} Convergence */
+/** The answer of /convergence, as far as it is drawn. curve: [step, cost] of the fitted law, empty where none holds.
+ * @typedef {{decay: "linear" | "algebraic" | "none", kind: string, rate?: number | null, exponent?: number | null,
+ *   interval?: [number | null, number | null], plateaus: {start: number, end: number, level: number}[], curve: [number, number][],
+ *   sentence: string} & Record<string, any>} Convergence */
 
 /** Bins of costs as uPlot's series: last steps, greatest, least, times `factor`; what is not positive is left out on a logarithmic axis.
  * @param {Curves} curves
@@ -73,39 +74,14 @@ export function binAt(curves, step) {
   return low;
 }
 
-/** The fitted decay as points: through the middle of the fitted steps, with the stated rate or exponent. Nothing where none is fitted.
- * @param {Convergence | null} fit
- * @param {Curves} curves
- * @returns {{steps: number[], values: number[]}} */
-export function fittedLine(fit, curves) {
-  const { from = 0, to = 0 } = fit ?? {};
-  if (!fit || curves.length === 0 || !(to > from)) return { steps: [], values: [] };
-  if (Array.isArray(fit["line"])) return { steps: fit["line"].map((p) => p[0]), values: fit["line"].map((p) => p[1]) };
-  const rate = fit.rate ?? null;
-  const exponent = fit.exponent ?? null;
-  if (rate === null && exponent === null) return { steps: [], values: [] };
-  const origin = fit.origin ?? 0;
-  const first = Math.max(from, exponent === null ? 0 : origin + 1, 1);
-  const shape = (/** @type {number} */ t) => (exponent !== null ? -exponent * Math.log(t - origin) : -(rate ?? 0) * t);
-  let [sum, n] = [0, 0];
-  for (let k = binAt(curves, first); k < curves.length && (curves.last[k] ?? 0) <= to; k++) {
-    const [t, c] = [curves.last[k] ?? 0, Math.sqrt((curves.min[k] ?? 0) * (curves.max[k] ?? 0))];
-    if (!(c > 0) || t <= origin) continue;
-    sum += Math.log(c) - shape(t);
-    n++;
-  }
-  if (!n) return { steps: [], values: [] };
-  const steps = Array.from({ length: 65 }, (_, k) => first + ((to - first) * k) / 64);
-  return { steps, values: steps.map((t) => Math.exp(sum / n + shape(t))) };
-}
-
-/** The fitted decay in a few letters for the chart: "∝ t⁻ᵅ, α = 1.02 (0.97 to 1.08)".
+/** The fitted decay in a few letters for the chart: "linear, rate 10⁻⁶ a step (…)".
  * @param {Convergence} fit
  * @returns {string} */
 export function fitLabel(fit) {
+  if (!fit.curve.length) return "";
   const [low, high] = fit.interval ?? [null, null];
   const between = low === null ? "" : ` (${number(low, 3)} to ${number(high, 3)})`;
-  if (fit.exponent !== null && fit.exponent !== undefined) return `Cost ∝ (t − t₀)^−α, α = ${number(fit.exponent, 3)}${between}`;
-  if (fit.rate !== null && fit.rate !== undefined) return `linear, rate ${number(fit.rate, 3)} a step${between}`;
-  return "";
+  if (fit.decay === "algebraic") return `∝ (t − t₀)^−α, α = ${number(fit.exponent, 3)}${between}`;
+  if (fit.decay === "linear") return `linear, rate ${number(fit.rate, 3)} a step${between}`;
+  return fit.kind;
 }

@@ -8,7 +8,7 @@ import { watchTheme } from "./theme.js";
 /** @import { Theme } from "./theme.js" */
 
 /** What a job says when it is done; all costs are Cost (9).
- * @typedef {{costs: (number | null)[], success: number, level: number, all_right: number, quantiles: Record<string, number> | number[], best: number} & Record<string, any>} Result */
+ * @typedef {{costs: (number | null)[], success: number, level: number, all_right: number | null, quantiles: Record<string, number | null>, best: number} & Record<string, any>} Result */
 
 /** A bin of the histogram: costs from 10^low to 10^high, and the starts in it, counted from 0.
  * @typedef {{low: number, high: number, starts: number[]}} Bin */

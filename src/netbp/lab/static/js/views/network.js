@@ -256,7 +256,7 @@ export function mountNetwork(element, store, actions) {
     }
   }
 
-  /** @param {typeof looked} at */
+  /** @param {{l: number, j: number, k: number | null} | null} at */
   function look(at) {
     looked = at;
     highlight();
@@ -280,14 +280,14 @@ export function mountNetwork(element, store, actions) {
       fill(panel, title(`Input ${j}`), pair(symbol("a", 1, j), walk?.a[0]?.[j - 1]));
       return;
     }
-    const at = /** @type {Layer} */ (opened.layers[l - 2]);
+    const here = /** @type {Layer} */ (opened.layers[l - 2]);
     if (k !== null) {
       fill(panel, title(`From ${l === 2 ? "input" : "neuron"} ${k} of layer ${l - 1} to neuron ${j} of layer ${l}`), pair(symbol("w", l, j, k), weight(frame.p, opened.layers, l, j, k)),
         walk && pair(symbol("a", l - 1, k), walk.a[l - 2]?.[k - 1]), walk && pair(symbol("δ", l, j), walk.delta[l - 2]?.[j - 1]), walk && pair(slope(symbol("w", l, j, k)), walk.dW[l - 2]?.[j - 1]?.[k - 1]));
       return;
     }
-    const ks = Array.from({ length: Math.min(12, at.W[2]) }, (_, index) => index + 1);
-    fill(panel, title(`Neuron ${j} of layer ${l}, ${at.activation}`), ...ks.map((i) => pair(symbol("w", l, j, i), weight(frame.p, opened.layers, l, j, i))), at.W[2] > ks.length && html("span", {}, `… ${at.W[2]} weights`),
+    const ks = Array.from({ length: Math.min(12, here.W[2]) }, (_, index) => index + 1);
+    fill(panel, title(`Neuron ${j} of layer ${l}, ${here.activation}`), ...ks.map((i) => pair(symbol("w", l, j, i), weight(frame.p, opened.layers, l, j, i))), here.W[2] > ks.length && html("span", {}, `… ${here.W[2]} weights`),
       pair(symbol("b", l, j), bias(frame.p, opened.layers, l, j)), walk && pair(symbol("z", l, j), walk.z[l - 2]?.[j - 1]), walk && pair(symbol("a", l, j), walk.a[l - 1]?.[j - 1]), walk && pair(symbol("δ", l, j), walk.delta[l - 2]?.[j - 1]));
   }
 

@@ -16,25 +16,25 @@ import { watchTheme } from "./theme.js";
 /** Read the answer of /api/surface.
  * @param {Frame} answer
  * @returns {Slice} */
-export function sliceOf({ header, sections, grid }) {
-  const section = sections["logs"] ?? sections["log10"] ?? sections["grid"] ?? sections["costs"];
-  const raw = section?.values ?? grid?.values ?? new Float64Array(0);
-  const [rows = Math.round(Math.sqrt(raw.length)), columns = rows] = section?.shape ?? [];
-  const isLog = Boolean(sections["logs"] ?? sections["log10"]);
-  const logs = Float64Array.from(raw, (v) => (isLog ? v : v > 0 ? Math.log10(v) : NaN));
+export function sliceOf({ header, sections }) {
+  const section = sections["logs"];
+  const logs = Float64Array.from(section?.values ?? []);
+  const [rows = 0, columns = 0] = section?.shape ?? [];
   const path = sections["path"];
   /** @type {[number, number][]} */
   const places = [];
   if (path) for (let k = 0; k + 1 < path.values.length; k += 2) places.push([path.values[k] ?? 0, path.values[k + 1] ?? 0]);
-  const axes = header["axes"] ?? [[-1, 1], [-1, 1]];
-  const span = (/** @type {any} */ axis) => /** @type {[number, number]} */ (Array.isArray(axis) ? [axis[0], axis[axis.length - 1]] : [axis.low ?? axis.from ?? -1, axis.high ?? axis.to ?? 1]);
-  return { rows, columns, logs, axes: [span(axes[0]), span(axes[1])], labels: labelsOf(header), path: places, marks: header["marks"] ?? [] };
+  const names = /** @type {string[]} */ (header["marks"] ?? []);
+  const at = sections["marks"]?.values ?? [];
+  const marks = names.map((name, k) => ({ x: at[2 * k] ?? 0, y: at[2 * k + 1] ?? 0, name }));
+  return { rows, columns, logs, axes: header["axes"], labels: labelsOf(header), path: places, marks };
 }
 
 /** @param {Record<string, any>} header @returns {[string, string]} */
 function labelsOf(header) {
-  const labels = header["labels"] ?? ["first direction", "second direction"];
-  const explained = header["explained"] ?? header["explained_variance"] ?? null;
+  const known = /** @type {Record<string, [string, string]>} */ ({ path: ["first principal direction", "second principal direction"], between: ["towards the other run", "across"] });
+  const labels = known[header["kind"]] ?? ["first random direction", "second random direction"];
+  const explained = header["explained"] ?? null;
   const with_ = (/** @type {number} */ k) => (explained && explained[k] !== null && explained[k] !== undefined ? `${labels[k]} (${percent(explained[k])} of the variance)` : String(labels[k]));
   return [with_(0), with_(1)];
 }
@@ -131,12 +131,10 @@ function drawPath(context, { path, marks }, x, y, size) {
       for (const [a, b] of path) context.lineTo(x(a), y(b));
       context.stroke();
     }
-    const [first, last] = [path[0], path[path.length - 1]];
-    for (const [place, face, name] of /** @type {[[number, number] | undefined, string, string][]} */ ([[first, "#ffffff", "start"], [last, "#d55e00", "now"]])) {
-      if (place) spot(context, x(place[0]), y(place[1]), face, name, size);
-    }
+    const first = path[0];
+    if (first && !marks.some(({ name }) => name === "the start")) spot(context, x(first[0]), y(first[1]), "#ffffff", "the start", size);
   }
-  for (const { x: a, y: b, name } of marks) spot(context, x(a), y(b), "#ffffff", name, size);
+  for (const { x: a, y: b, name } of marks) spot(context, x(a), y(b), name === "this run" ? "#d55e00" : "#ffffff", name, size);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {string} face @param {string} name @param {number} size */
@@ -240,7 +238,8 @@ export function mountSurface(element, store, actions) {
       slice = sliceOf(answer);
       draw();
       const { least, most } = levelsOf(slice.logs);
-      const said = typeof answer.header["sentence"] === "string" ? ` ${answer.header["sentence"]}` : "";
+      const off = Number(answer.header["off"] ?? 0);
+      const said = slice.path.length && off > 0 ? ` The path leaves the plane by ${number(off, 2)} at most; its shadow is drawn.` : "";
       words.textContent = `Around step ${count(frame.header.step)}: costs from ${number(10 ** least, 2)} to ${number(10 ** most, 2)} on a logarithmic scale, dark where high.${said}`;
       canvas.setAttribute("aria-label", words.textContent);
     } catch (error) {

@@ -163,13 +163,11 @@ export function mountWalk(element, store, actions) {
     const { frame, experiment, options } = store.get();
     if (!body || !frame) return;
     const rate = Number(times.value) * (frame.header.rate || Number(experiment["rate"]) || 0.05);
-    const before = source.get()?.cost;
     actions.askBinary("nudge", { ...body, rate, grid: options.grid || 200, view: "category" }).then(
       (next) => {
         preview.set({ next });
-        const all = number(frame.header.cost, 5) === number(next.header.cost, 5) ? "" : `, Cost from ${number(frame.header.cost, 5)} to ${number(next.header.cost, 5)}`;
-        const own = typeof next.header["point_cost"] === "number" && before !== undefined ? `: C from ${number(before, 5)} to ${number(next.header["point_cost"], 5)}` : "";
-        effect.textContent = ` η = ${number(rate, 3)}${own}${all}. The dotted line in the plane is the boundary after the step.`;
+        const [from, to] = /** @type {(number | null)[]} */ (next.header["cost_of_point"] ?? []);
+        effect.textContent = `η = ${number(rate, 3)}: C of this point from ${number(from, 5)} to ${number(to, 5)}, Cost of all from ${number(frame.header.cost, 5)} to ${number(next.header.cost, 5)}. The dotted line in the plane is the boundary after the step.`;
       },
       (error) => (effect.textContent = ` ${String(error?.message ?? error)}`),
     );
