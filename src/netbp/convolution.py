@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.layers import Conv, Geometry, PerAxis, PerSide, Shape, geometry, shape_of, shown
+from netbp.layers import Conv, geometry, shape_of
 from netbp.types import Array, Indices
+from netbp.windows import Geometry, PerAxis, PerSide, Shape, shown
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -12,15 +12,12 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from math import prod
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from netbp.activations import Activation, identity
-
-Shape = tuple[int, ...]
-PerAxis = int | tuple[int, ...]
-PerSide = int | tuple[int | tuple[int, int], ...]
+from netbp.windows import NEEDS_AXES, Geometry, PerAxis, PerSide, Shape, counts, is_count, per_axis, per_side, shown, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,7 +106,7 @@ class Dense(Layer):
 
     def placed(self, input: Shape) -> Self:
         """See `Layer.placed`. Raises ValueError for a width that is not a whole number of at least 1."""
-        _whole(self.width, f"the width of Dense({self.width!r})")
+        whole(self.width, f"the width of Dense({self.width!r})")
         return super().placed(input)
 
     @cached_property
@@ -145,7 +142,7 @@ class Conv(Layer):
     @cached_property
     def output(self) -> Shape:
         """(filters, number of windows along each axis)."""
-        _whole(self.filters, f"the number of filters of {self!r}")
+        whole(self.filters, f"the number of filters of {self!r}")
         return moved(self, self.filters)
 
     @property
@@ -248,44 +245,20 @@ class Flip(Layer):
         return super().placed(input)
 
 
-NEEDS_AXES = "needs a signal (channels, length) or an image (channels, height, width)"
-
-
-class Geometry(NamedTuple):
-    """How a window moves, along each axis: its size, its stride and the padding (before, after)."""
-
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    pad: tuple[tuple[int, int], ...]
-
-
 def geometry(layer: Conv | Pool) -> Geometry:
     """How the window of a placed layer moves. Raises ValueError for settings that make no sense."""
     axes = len(layer.input) - 1
     if axes not in (1, 2):
         raise ValueError(f"{layer!r} {NEEDS_AXES}, but gets {shown(layer.input)}")
     what = f"of {layer!r} on {shown(layer.input)}"
-    window = _per_axis(layer.window, axes, f"the window {what}")
-    stride = window if isinstance(layer, Pool) and layer.stride is None else _per_axis(layer.stride, axes, f"the stride {what}")
-    return Geometry(window, stride, _per_side(layer.pad, axes, f"pad {what}"))
+    window = per_axis(layer.window, axes, f"the window {what}")
+    stride = window if isinstance(layer, Pool) and layer.stride is None else per_axis(layer.stride, axes, f"the stride {what}")
+    return Geometry(window, stride, per_side(layer.pad, axes, f"pad {what}"))
 
 
 def moved(layer: Conv | Pool, channels: int) -> Shape:
     """Channels, and the number of windows along each axis. Raises ValueError when not one window fits."""
-    counts = []
-    for n, k, s, (before, after) in zip(layer.input[1:], *geometry(layer), strict=True):
-        if n + before + after < k:
-            raise ValueError(
-                f"{layer!r} has a window of {k}, but gets {shown(layer.input)}, {n + before + after} with its padding: "
-                "take a smaller window or more padding"
-            )
-        counts.append((n + before + after - k) // s + 1)
-    return (channels, *counts)
-
-
-def shown(shape: Shape) -> str:
-    """A shape in words: 3 x 32 x 32."""
-    return " x ".join(str(n) for n in shape) if shape else "no shape yet"
+    return (channels, *counts(layer.input, geometry(layer), repr(layer)))
 
 
 def chained(input: Shape, layers: tuple[Layer | Activation, ...], named: Callable[[int], str]) -> tuple[Layer, ...]:
@@ -312,7 +285,7 @@ def chained(input: Shape, layers: tuple[Layer | Activation, ...], named: Callabl
 def shape_of(input: Any) -> Shape:
     """The shape (n,), (channels, length) or (channels, height, width) that a network is given. Raises ValueError for another."""
     shape = _plain((input,) if isinstance(input, Integral) else input)
-    if not isinstance(shape, tuple) or not 1 <= len(shape) <= 3 or not all(_count(n) for n in shape):
+    if not isinstance(shape, tuple) or not 1 <= len(shape) <= 3 or not all(is_count(n) for n in shape):
         raise ValueError(
             f"the input must be n, (channels, length) or (channels, height, width), whole numbers of at least 1: it is {input!r}"
         )
@@ -326,34 +299,5 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.number | np.bool) else value
 
 
-def _count(n: Any, least: int = 1) -> bool:
-    return isinstance(n, int) and not isinstance(n, bool) and n >= least
-
-
 def _real(x: Any) -> bool:
     return isinstance(x, Real) and not isinstance(x, bool)
-
-
-def _whole(n: Any, what: str) -> None:
-    if not _count(n):
-        raise ValueError(f"{what} must be a whole number, at least 1, but it is {n!r}")
-
-
-def _per_axis(given: Any, axes: int, what: str) -> tuple[int, ...]:
-    values = given if isinstance(given, tuple) else (given,) * axes
-    if len(values) != axes or not all(_count(n) for n in values):
-        many = "one in a tuple" if axes == 1 else f"{axes} of them, one for each axis"
-        raise ValueError(f"{what} must be a whole number, at least 1, or {many}, but it is {given!r}")
-    return values
-
-
-def _per_side(given: Any, axes: int, what: str) -> tuple[tuple[int, int], ...]:
-    values = given if isinstance(given, tuple) else (given,) * axes
-    sides = tuple(n if isinstance(n, tuple) else (n, n) for n in values)
-    if len(sides) != axes or not all(len(pair) == 2 and all(_count(n, 0) for n in pair) for pair in sides):
-        example = "((0, 1),)" if axes == 1 else "((0, 1), (0, 1))"
-        raise ValueError(
-            f"{what} must be a whole number, at least 0, one for each axis, or (before, after) for each axis, as in {example}, "
-            f"but it is {given!r}"
-        )
-    return tuple((pair[0], pair[1]) for pair in sides)

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from netbp.frames import Library, fields_of, frame
-from netbp.layers import Conv, Dense, Layer, Pool, Shape, geometry, shown
+from netbp.layers import Conv, Dense, Layer, Pool, geometry
+from netbp.windows import Shape, shown
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from netbp.activations import Activation, identity, sigmoid
-from netbp.layers import Dense, Layer, Shape, chained, shape_of, shown
+from netbp.layers import Dense, Layer, chained, shape_of
 from netbp.layertable import LayerTable, table_of
 from netbp.types import Array, Vector
+from netbp.windows import Shape, shown
 
 LARGEST = 10**9
 """The most parameters a network may have: 8 GB in double precision."""

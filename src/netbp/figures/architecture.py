@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from netbp.activations import identity
 from netbp.figures.style import BLUE, INK, letters
-from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, Shape, geometry
+from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, geometry
 from netbp.network import Network
+from netbp.windows import Shape
 
 ROW = 6
 """The most blocks that stand side by side."""

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from netbp.convolution import convolution_matrix
 from netbp.figures.style import BLUE, INK, RED, letters
-from netbp.layers import PerAxis, PerSide, Shape
 from netbp.types import Array, Vector
+from netbp.windows import PerAxis, PerSide, Shape
 
 LETTERED = 12
 """The most columns of a matrix whose entries are written into it."""

@@ -15,9 +15,9 @@ from torch import nn
 
 from netbp.activations import Activation
 from netbp.engines.tensor.module_parts import Part, buffer_names, code_of, parts_of, probed, set_modes
-from netbp.layers import Shape
 from netbp.network import Network
 from netbp.types import Array, State, Vector
+from netbp.windows import Shape
 
 BUFFERS = "buffers."  # how buffers are called in a State's memory
 

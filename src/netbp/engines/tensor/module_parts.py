@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from netbp.layers import Layer, Shape
+from netbp.layers import Layer
+from netbp.windows import Shape
 
 POINTS = 2  # that a module is tried on: batch normalisation needs two in training
 Names = tuple[tuple[str, Shape], ...]
