@@ -316,6 +316,46 @@ def test_noise_point_by_point_is_the_same_as_all_at_once(monkeypatch):
     np.testing.assert_allclose(point_gradients(problem, p), at_once, rtol=0, atol=1e-15)
 
 
+IMAGES = nb.Network.chain((2, 6, 6), nb.Conv(3, 3), nb.tanh, nb.Pool(2, 2), nb.Conv(2, 2), nb.tanh, nb.Dense(3))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients_of_images_point_by_point_are_those_of_the_reference_engine(weighted, monkeypatch):
+    rng, N = np.random.default_rng(0), 14
+    data = nb.Data(rng.random((N, 72)), np.eye(3)[rng.integers(3, size=N)], rng.random(N) if weighted else None)
+    problem = nb.Problem(IMAGES, nb.softmax_log_loss, data, penalty=0.1, engine=nb.Tensor(precision="float64"))
+    p = IMAGES.draw(rng)
+    expected = point_gradients(problem.on(Reference()), p)  # one point's gradient after the other
+    np.testing.assert_allclose(point_gradients(problem, p), expected, rtol=0, atol=1e-14)
+    monkeypatch.setattr("netbp.engines.tensor.jacobian.POINTS_AT_ONCE", 4 * IMAGES.size)
+    np.testing.assert_allclose(point_gradients(problem, p), expected, rtol=0, atol=1e-14)
+    monkeypatch.setattr("netbp.analysis.noise.ENTRIES", 0)  # as if there were many numbers
+    single = gradient_noise(problem.on(nb.Tensor()), p)
+    exact = gradient_noise(problem.on(Reference()), p)
+    assert (single.factor.dtype, exact.factor.dtype) == (np.float32, np.float64)
+    for name in ("trace", "norm", "effective_rank", "rank"):
+        assert getattr(single, name) == pytest.approx(getattr(exact, name), rel=1e-4)
+
+
+def test_noise_of_a_sample_and_of_too_many_points():
+    rng = np.random.default_rng(0)
+    data = nb.Data(rng.standard_normal((500, 2)), rng.random((500, 2)))
+    problem = nb.Problem(NETWORKS["paper"], nb.quadratic, data)
+    p = problem.network.draw(1)
+    whole, some = gradient_noise(problem, p), [gradient_noise(problem, p, 60, seed) for seed in range(40)]
+    assert {len(noise.factor) for noise in some} == {60}
+    traces = np.array([noise.trace for noise in some]) * 60 / 59 * 499 / 500
+    assert abs(traces.mean() - whole.trace) < 3 * traces.std() / np.sqrt(40)
+    H = hessian(problem, p)
+    products = LinearOperator(H.shape, matvec=H.matvec, dtype=float)  # without dense(): estimates only
+    assert whole.alignment(products) == pytest.approx(whole.alignment(H), abs=0.15)
+    wide = nb.Problem(nb.Network.dense(2, 30_000, 2), nb.quadratic, nb.Data(np.zeros((5000, 2)), np.zeros((5000, 2))))
+    with pytest.raises(ValueError, match=r"5,000 points by 150,002 parameters would take 6.0 GB, .* of at most 3,333, points="):
+        gradient_noise(wide, np.zeros(wide.size))
+    with pytest.raises(ValueError, match="at least 2 points, but 1 were asked for"):
+        gradient_noise(problem, p, points=1)
+
+
 def test_a_fitted_problem_has_no_noise():
     problem = problem_of("paper")
     p = problem.network.draw(0)

@@ -17,11 +17,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.analysis.operators import as_operator
+from netbp.analysis.sampled import restricted
 from netbp.problem import Problem
 from netbp.types import Data, Matrix, Vector
 
 ENTRIES = 2 * 10**7
-"""Numbers in a Jacobian up to which it is made at once; beyond, one point's gradient after the other."""
+"""Numbers in a Jacobian up to which it is made at once; beyond, gradients come point by point or in small groups."""
+
+MOST = 4 * 10**9
+"""Bytes that the gradients of all points may take."""
+
+PRODUCTS = 100
+"""Products with a matrix that a random estimate takes."""
 
 
 class GradientNoise(NamedTuple):
@@ -33,12 +40,15 @@ class GradientNoise(NamedTuple):
     @property
     def eigenvalues(self) -> Vector:
         """The eigenvalues of Sigma that can differ from 0, descending, (min(N, s),)."""
-        return np.asarray(np.linalg.svd(self.factor, compute_uv=False) ** 2)
+        if self.factor.size <= ENTRIES:
+            return np.asarray(np.linalg.svd(self.factor, compute_uv=False) ** 2, dtype=float)
+        F = self.factor if len(self.factor) <= self.factor.shape[1] else self.factor.T
+        return np.asarray(np.maximum(np.linalg.eigvalsh((F @ F.T).astype(float))[::-1], 0.0))
 
     @property
     def trace(self) -> float:
         """The trace of Sigma: the mean square distance of a point's gradient from the mean."""
-        return float((self.factor**2).sum())
+        return float(np.einsum("is,is->i", self.factor, self.factor).sum(dtype=float))
 
     @property
     def norm(self) -> float:
@@ -47,9 +57,9 @@ class GradientNoise(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """How many eigenvalues exceed 1e-12 times the largest; at most N - 1."""
-        values = self.eigenvalues
-        return int(np.count_nonzero(values > 1e-12 * values.max(initial=0.0)))
+        """How many eigenvalues exceed 1e-12 times the largest, 1e-6 in single precision; at most N - 1."""
+        values, least = self.eigenvalues, 1e-12 if self.factor.dtype == np.float64 else 1e-6
+        return int(np.count_nonzero(values > least * values.max(initial=0.0)))
 
     @property
     def effective_rank(self) -> float:
@@ -63,8 +73,8 @@ class GradientNoise(NamedTuple):
     def alignment(self, matrix: Any) -> float:
         """The cosine of the angle between Sigma and a symmetric matrix A (s, s), trace(A Sigma)/(||A||_F ||Sigma||_F).
 
-        It takes N products with A. ||A||_F is exact for a matrix that has `dense()` and up to 500 rows, and otherwise estimated
-        from 100 products with random signs.
+        Exact for an array, and for a matrix that has `dense()` and up to 500 rows. Otherwise ||A||_F is estimated from 100 products
+        with random signs, and so is the trace, by 100 more, for more than 100 points.
         """
         operator = as_operator(matrix)
         if not self.trace:
@@ -73,34 +83,61 @@ class GradientNoise(NamedTuple):
             return float(np.sum((self.factor @ matrix) * self.factor) / (np.linalg.norm(matrix) * self.norm))
         if hasattr(matrix, "dense") and operator.shape[0] <= 500:
             return self.alignment(matrix.dense())
-        product = sum(float(row @ operator.matvec(row)) for row in self.factor)
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (100, operator.shape[0]))
-        squares = np.mean([np.sum(operator.matvec(v) ** 2) for v in signs])
+        generator, (N, s) = np.random.default_rng(0), self.factor.shape
+        if N <= PRODUCTS:
+            product = sum(float(row @ operator.matvec(row)) for row in self.factor)
+        else:  # trace(F A F^T) is the mean of w^T A w with w = F^T z, z random signs
+            w = generator.choice([-1.0, 1.0], (PRODUCTS, N)) @ self.factor
+            product = float(np.mean([row @ operator.matvec(row) for row in w]))
+        squares = np.mean([np.sum(operator.matvec(generator.choice([-1.0, 1.0], s)) ** 2) for _ in range(PRODUCTS)])
         return product / float(np.sqrt(squares) * self.norm)
 
 
-def gradient_noise(problem: Problem, p: ArrayLike) -> GradientNoise:
-    """The noise of the stochastic gradient at p, (s,), from the gradients of all N points, N s numbers."""
+def gradient_noise(problem: Problem, p: ArrayLike, points: int | None = None, rng: Any = 0) -> GradientNoise:
+    """The noise of the stochastic gradient at p, (s,), from the gradients of all N points, N s numbers.
+
+    points: so many of them, drawn at random without replacement, stand for all; N in the results is then their number. In the
+    engine's precision where there are many numbers. Raises ValueError, with the size, for more than 4 GB of them.
+    """
+    if points is not None and points < problem.N:
+        if points < 2:
+            raise ValueError(f"the noise of gradients needs at least 2 points, but {points} were asked for")
+        problem = restricted(problem, np.sort(np.random.default_rng(rng).permutation(problem.N)[:points]))
     g = point_gradients(problem, p)
-    mean = g.mean(axis=0)
-    return GradientNoise((g - mean) / np.sqrt(len(g)), mean)
+    mean = g.mean(axis=0, dtype=float)
+    g -= mean
+    g /= np.sqrt(len(g))
+    return GradientNoise(g, mean)
 
 
 def point_gradients(problem: Problem, p: ArrayLike) -> Matrix:
-    """c_i grad C_i for each point, (N, s), without penalty: their mean is the gradient of Cost (14)."""
+    """c_i grad C_i for each point, (N, s), without penalty: their mean is the gradient of Cost (14). Raises as `gradient_noise`."""
     vector = np.asarray(p, dtype=float)
     if vector.shape != (problem.size,):
         raise ValueError(f"{problem.network.title} has {problem.size} parameters, but p has shape {vector.shape}")
     x, y, weight = (None if part is None else np.asarray(part) for part in problem.data)
     assert x is not None
     assert y is not None
+    many = problem.N * problem.size > ENTRIES
+    precision = np.dtype(getattr(problem.engine, "dtype", float) if many else float)
+    size = problem.N * problem.size * precision.itemsize
+    if size > MOST:
+        raise ValueError(
+            f"the gradients of {problem.N:,} points by {problem.size:,} parameters would take {size / 1e9:,.1f} GB, above "
+            f"the limit of {MOST / 1e9:g} GB: take a sample of at most {MOST // (problem.size * precision.itemsize):,}, points="
+        )
     shares = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
+    bare = replace(problem, data=Data(x, y), held_out=None, penalty=0.0)
+    together = getattr(bare.bound, "point_gradients", None)
     if y.size * problem.size <= ENTRIES and problem.network.is_dense:
-        return _by_jacobian(replace(problem, data=Data(x, y), penalty=0.0), vector, x, y, shares)
-    rows = np.empty((len(x), problem.size))
-    for i in range(len(x)):
-        alone = replace(problem, data=Data(x[i : i + 1], y[i : i + 1]), held_out=None, penalty=0.0)
-        rows[i] = shares[i] * alone.gradient(vector)
+        return _by_jacobian(bare, vector, x, y, shares)
+    if together is not None:
+        rows = np.asarray(together(bare._vector(vector)), dtype=precision)
+    else:
+        rows = np.empty((len(x), problem.size), dtype=precision)
+        for i in range(len(x)):
+            rows[i] = replace(bare, data=Data(x[i : i + 1], y[i : i + 1])).gradient(vector)
+    rows *= shares[:, None].astype(precision)
     return rows
 
 

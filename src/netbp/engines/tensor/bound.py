@@ -212,6 +212,13 @@ class BoundTensor:
             total = total + 2.0 * self.objective.penalty * self.weights * w
         return self.array(total)
 
+    @computing
+    def point_gradients(self, p: Vector) -> Matrix:
+        """grad C_i of each point, (N, s), without shares and penalty."""
+        from netbp.engines.tensor.jacobian import point_gradients
+
+        return point_gradients(self, p)
+
     def explain(self, p: Vector, x: Vector, y: Vector) -> Explanation:
         """Not here: what happens inside the layers is not kept."""
         raise NotImplementedError("the tensor engine cannot explain a point: use the reference engine, as Problem.explain does")

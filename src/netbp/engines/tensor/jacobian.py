@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2**20
 """Entries of the Jacobian, or outputs of layers, that are computed at once."""
+POINTS_AT_ONCE = 2**23
+"""Entries of the points' gradients, or outputs of layers, that are computed at once."""
 
 
 def available() -> float:
@@ -48,3 +50,19 @@ def jacobian(bound: BoundTensor, p: Vector) -> Matrix:
     if bound.shares is not None:
         J *= bound.shares.cpu().sqrt()[:, None, None]
     return J.neg_().reshape(rows, network.size).numpy()
+
+
+def point_gradients(bound: BoundTensor, p: Vector) -> Matrix:
+    """grad C_i of each point, (N, s), without penalty, some points at a time."""
+    network, N = bound.objective.network, len(bound.x)
+
+    def cost(q: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return bound.cost(blocks(network, q), x[None], y[None], None)
+
+    q = bound.vector(p)
+    each = torch.func.vmap(torch.func.grad(cost), in_dims=(None, 0, 0))
+    block = max(1, POINTS_AT_ONCE // max(network.size, sum(network.sizes)))
+    g = torch.empty((N, network.size), dtype=bound.dtype)
+    for start in range(0, N, block):
+        g[start : start + block] = each(q, bound.x[start : start + block], bound.y[start : start + block]).cpu()
+    return g.numpy()

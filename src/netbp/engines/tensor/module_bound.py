@@ -27,6 +27,8 @@ Tensors = dict[str, torch.Tensor]
 class BoundModule(BoundTensor):
     """See `netbp.engines.Bound`; `at(buffers)` is the same with other buffers, sharing everything else."""
 
+    point_gradients = None  # type: ignore[assignment]  # torch.func.vmap does not know every module
+
     def __init__(self, engine: Tensor, objective: Objective) -> None:
         assert isinstance(objective.network, TorchNetwork)
         self.network = objective.network
