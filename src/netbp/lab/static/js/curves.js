@@ -24,19 +24,31 @@ function roomFor(array, size) {
   return larger;
 }
 
-/** Neighbouring bins are made one, so that half as many remain.
- * @param {Curves} curves */
-function halve(curves) {
+/** Neighbouring bins are made one where the result is no wider than `stride`, nor than a 256th of its step: the beginning stays fine, for
+ * two logarithmic axes.
+ * @param {Curves} curves
+ * @param {number} stride */
+function merge(curves, stride) {
   const { first, last, min, max, length } = curves;
-  const half = Math.ceil(length / 2);
-  for (let i = 0; i < half; i++) {
-    const [a, b] = [2 * i, Math.min(2 * i + 1, length - 1)];
-    first[i] = first[a];
-    last[i] = last[b];
-    min[i] = Math.min(min[a], min[b]);
-    max[i] = Math.max(max[a], max[b]);
+  let k = -1;
+  for (let i = 0; i < length; i++) {
+    if (k >= 0 && last[i] - first[k] + 1 <= Math.min(stride, Math.max(1, first[k] / 256))) {
+      last[k] = last[i];
+      min[k] = Math.min(min[k], min[i]);
+      max[k] = Math.max(max[k], max[i]);
+    } else {
+      k++;
+      [first[k], last[k], min[k], max[k]] = [first[i], last[i], min[i], max[i]];
+    }
   }
-  curves.length = half;
+  curves.length = k + 1;
+}
+
+/** Thin the bins so that few enough remain, all of about one width but for the beginning.
+ * @param {Curves} curves */
+function thin(curves) {
+  const span = curves.last[curves.length - 1] - curves.first[0] + 1;
+  for (let stride = span / 4096; curves.length > 0.75 * BINS; stride *= 1.5) merge(curves, stride);
 }
 
 /** Rows (step, value) are appended; every second one goes when there are too many.
@@ -80,7 +92,7 @@ export function appendCurves(curves, frame) {
       curves.min[k] = rows[4 * i + 2];
       curves.max[k] = rows[4 * i + 3];
     }
-    while (curves.length > BINS) halve(curves);
+    if (curves.length > BINS) thin(curves);
     changed = true;
   }
   return changed ? { ...curves, version: curves.version + 1 } : curves;
