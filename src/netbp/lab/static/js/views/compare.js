@@ -55,7 +55,7 @@ export function mountCompare(element, store, actions) {
   /** @type {Plot | null} */
   let plot = null;
   let [side, width, height] = [0, 0, 0];
-  let limits = { x: /** @type {[number, number]} */ ([0, 1]), y: /** @type {[number, number]} */ ([0.1, 1]) };
+  let limits = { x: /** @type {[number, number]} */ ([0, 10]), y: /** @type {[number, number]} */ ([0.1, 1]) };
 
   /** @param {number} k @param {Opened | null | undefined} opened @param {Frame | null | undefined} frame @param {string} plane */
   function drawOne(k, opened, frame, plane) {

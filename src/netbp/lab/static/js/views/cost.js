@@ -92,7 +92,7 @@ export function mountCost(element, store, actions) {
   let fit = null;
   /** @type {[Float64Array, Float64Array, Float64Array]} */
   const room = [new Float64Array(0), new Float64Array(0), new Float64Array(0)];
-  let limits = { x: /** @type {[number, number]} */ ([0, 1]), y: /** @type {[number, number]} */ ([0.1, 1]) };
+  let limits = { x: /** @type {[number, number]} */ ([0, 10]), y: /** @type {[number, number]} */ ([0.1, 1]) };
 
   const factor = (state = store.get()) => (state.options["listing"] === false ? 1 : (state.opened?.scale_of_cost ?? 1));
 
@@ -133,7 +133,7 @@ export function mountCost(element, store, actions) {
     const curves = state.pinned ? [state.cost, state.pinned.curves] : [state.cost];
     const log = state.options.curve === "loglog";
     const most = Math.max(...curves.map(lastStep), state.reached);
-    limits = { x: log ? [1, Math.max(10, most)] : [0, most], y: costLimits(curves, factor(state)) };
+    limits = { x: [log ? 1 : 0, Math.max(10, most)], y: costLimits(curves, factor(state)) };
     show(plot, costSeries(state.cost, factor(state), log, room), limits);
     host.setAttribute("aria-valuemax", String(state.reached));
     host.setAttribute("aria-valuenow", String(state.shown));

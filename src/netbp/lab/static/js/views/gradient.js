@@ -41,7 +41,7 @@ export function mountGradient(element, store, actions) {
   /** @type {Theme | null} */
   let theme = null;
   let [width, height] = [0, 0];
-  let limits = { x: /** @type {[number, number]} */ ([0, 1]), y: /** @type {[number, number]} */ ([0.1, 1]) };
+  let limits = { x: /** @type {[number, number]} */ ([0, 10]), y: /** @type {[number, number]} */ ([0.1, 1]) };
 
   function build() {
     plot?.destroy();
@@ -74,7 +74,7 @@ export function mountGradient(element, store, actions) {
       const most = Math.max(1, reached, steps[steps.length - 1] ?? 1);
       let [least, greatest] = [Infinity, 0];
       for (const v of values) [least, greatest] = [Math.min(least, v), Math.max(greatest, v)];
-      limits = { x: log ? [1, Math.max(10, most)] : [0, most], y: logLimits(least, greatest) };
+      limits = { x: [log ? 1 : 0, Math.max(10, most)], y: logLimits(least, greatest) };
       show(plot, [steps, values], limits);
     }
     if (!frame) return;
