@@ -114,7 +114,7 @@ def _listed(text: str) -> Points:
             x[i], letter = (float(parts[0]), float(parts[1])), parts[2]
         except (ValueError, IndexError):
             letter = ""
-        if len(parts) != 3 or letter == "" or letter not in LETTERS or not (np.abs(x[i]) <= LARGEST).all():
+        if len(parts) != 3 or len(letter) != 1 or letter not in LETTERS or not (np.abs(x[i]) <= LARGEST).all():
             raise ValueError(
                 f"point {i + 1} of the list must be two numbers of at most {LARGEST:g} in size and a category from A to "
                 f'{LETTERS[-1]}, as in "0.1,0.1,A", but it is {_shown(entry)}'

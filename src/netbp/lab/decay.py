@@ -16,7 +16,7 @@ SENTENCES = {
     LINEAR: "Linear convergence: in steps {first:,} to {last:,} the cost falls by the factor {factor} every {every} steps.",
     ALGEBRAIC: "Algebraic decay: in steps {first:,} to {last:,} the cost falls like t to the power −{exponent}.",
     SUPERLINEAR: "Faster than linear: in steps {first:,} to {last:,} the cost falls ever faster.",
-    STALLED: "In steps {first:,} to {last:,} the cost hardly falls.",
+    STALLED: "In steps {first:,} to {last:,} the cost has no steady rate of decay that could be told from none.",
     GROWING: "In steps {first:,} to {last:,} the cost grows.",
     UNDECIDED: "The cost falls in steps {first:,} to {last:,}, but they do not tell whether linearly or algebraically.",
 }
