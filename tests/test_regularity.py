@@ -79,17 +79,28 @@ def test_twins_of_logistic_regression_keep_within_the_bound_one_by_one(engine):
     assert len(found.frame()) == 4
 
 
-def test_beyond_two_over_beta_twins_may_part_by_more():
-    """The condition on the rate matters: of two points on a line, one replaced, a step that is too long throws twins apart."""
-    network = nb.Network.dense(1, 2, activation=nb.identity)
-    x, y = np.array([[3.0], [3.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
-    problem = nb.Problem(network, nb.softmax_log_loss, nb.Data(x, y), engine=Reference())
-    spare = nb.Data(np.array([[3.01]]), np.array([[1.0, 0.0]]))
-    known = logistic_constants(problem, spare.x)
-    fine = twin_runs(problem, spare, 1.0 / known.smoothness, [100], 20, start=np.zeros(4), rng=0)
-    wild = twin_runs(problem, spare, 40.0 / known.smoothness, [100], 20, start=np.zeros(4), rng=0)
-    assert wild.distances.max() / 40.0 > fine.distances.max()
-    assert wild.column("bound")[0] > np.log10(40.0) + fine.column("bound")[0] + 1  # it now counts as not convex
+def test_a_step_at_a_common_point_brings_no_two_runs_further_apart_up_to_two_over_beta():
+    """Lemma 3.6 of the theorem, and that 2/beta is the limit: at p = 0 the curvature of the furthest point is beta."""
+    network = nb.Network.dense(2, 2, activation=nb.identity)
+    point = nb.Data([[1.5, -2.0]], [[1.0, 0.0]])
+    problem = nb.Problem(network, nb.softmax_log_loss, point, engine=Reference())
+    beta = logistic_constants(problem).smoothness
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        p, q = 3 * rng.standard_normal((2, problem.size))
+        for share in (0.1, 1.0, 2.0):
+            apart = np.linalg.norm(p - q - share / beta * (problem.gradient(p) - problem.gradient(q)))
+            assert apart <= np.linalg.norm(p - q) * (1 + 10 * EPS)
+    values, vectors = np.linalg.eigh(hessian(problem, np.zeros(problem.size)).dense())
+    assert values[-1] == pytest.approx(beta)
+    p = 1e-3 * vectors[:, -1]
+    apart = np.linalg.norm(2 * p - 2.5 / beta * (problem.gradient(p) - problem.gradient(-p)))
+    assert apart == pytest.approx(1.5 * np.linalg.norm(2 * p), rel=1e-4)
+    known = Constants(1.0, beta, 1.0, True, True)
+    assert (
+        log10_distance_bound(known, 10, np.full(100, 2.5 / beta))[-1]
+        > 10 + log10_distance_bound(known, 10, np.full(100, 2 / beta))[-1]
+    )
 
 
 def test_a_twin_is_the_run_on_the_data_with_that_point_replaced():
