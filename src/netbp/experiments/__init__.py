@@ -14,6 +14,7 @@ from netbp.experiments.analysis_convergence import ComparisonExperiment, Converg
 from netbp.experiments.analysis_curvature import CurvatureExperiment, SpectrumExperiment
 from netbp.experiments.analysis_dropout import DropoutEnsembleExperiment
 from netbp.experiments.analysis_dynamics import DiffusionExperiment, EscapeExperiment, FlowExperiment
+from netbp.experiments.analysis_generalisation import DoubleDescentExperiment, EarlyStoppingExperiment, GeneralisationExperiment
 from netbp.experiments.analysis_landscape import (
     AtlasExperiment,
     ConnectExperiment,
@@ -59,6 +60,9 @@ EXPERIMENTS: dict[str, Any] = {
         FlowExperiment,
         DiffusionExperiment,
         EscapeExperiment,
+        GeneralisationExperiment,
+        EarlyStoppingExperiment,
+        DoubleDescentExperiment,
         RandomLabelsExperiment,
         StabilityExperiment,
         SaturationExperiment,
@@ -137,19 +141,22 @@ __all__ = [
     "ConvolutionDrawing",
     "CurvatureExperiment",
     "DiffusionExperiment",
+    "DoubleDescentExperiment",
     "DropoutDrawing",
     "DropoutEnsembleExperiment",
+    "EarlyStoppingExperiment",
     "EscapeExperiment",
     "FeatureMaps",
     "FlowExperiment",
+    "GeneralisationExperiment",
     "LeastSquaresExperiment",
     "MnistExperiment",
     "NetworkDrawing",
     "PlaneExperiment",
     "PointsDrawing",
     "PrecisionExperiment",
-    "RatesExperiment",
     "RandomLabelsExperiment",
+    "RatesExperiment",
     "ReliabilityExperiment",
     "SaturationExperiment",
     "SliceExperiment",
