@@ -232,6 +232,7 @@ export function createActions(store, client, outside) {
         await actions.openExperiment(experimentOf(address, fields.fields), step);
       } catch (error) {
         store.set({ error: error instanceof Error ? error.message : String(error) });
+        outside.address(store.get().opened?.address ?? "");
       }
     },
     async openExperiment(experiment, step = 0) {

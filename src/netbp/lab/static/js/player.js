@@ -41,38 +41,41 @@ export function createPlayer(store, client, { busy, failed, later }) {
   /** @type {number | null} */
   let wanted = null; // a step of the history to show
 
-  /** @returns {[after: number, steps: number] | null} */
+  /** @typedef {{after: number, steps: number, why: "history" | "steps" | "play" | "again"}} Ask */
+
+  /** @returns {Ask | null} */
   function next() {
     const { playing, speed, shown } = store.get();
     if (wanted !== null) {
       const step = wanted;
       [wanted, stale] = [null, false];
-      return [step, 0];
+      return { after: step, steps: 0, why: "history" };
     }
     if (ahead > 0) {
       const steps = ahead;
       ahead = 0;
-      return [shown, steps];
+      return { after: shown, steps, why: "steps" };
     }
-    if (playing) return [shown, speed === 0 ? -1 : speed];
+    if (playing) return { after: shown, steps: speed === 0 ? -1 : speed, why: "play" };
     if (stale) {
       stale = false;
-      return [shown, 0];
+      return { after: shown, steps: 0, why: "again" };
     }
     return null;
   }
 
   /** @param {Frame} frame
-   * @param {number} after
-   * @param {number} steps */
-  function take(frame, after, steps) {
+   * @param {Ask} ask */
+  function take(frame, { after, steps, why }) {
     const state = store.get();
-    const { step, status } = frame.header;
+    const { step, status, preparing } = frame.header;
+    if (why === "play" && !state.playing) return; // paused in the meantime: what is shown stays; the costs come with the next frame
     seen = frame.header.seen;
     /** @type {Partial<import("./types.js").AppState>} */
     const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step), connection: "ok" };
     if (wanted === null) patch.shown = step;
-    if (state.playing && steps !== 0 && (ENDED.has(status) || (steps > 0 && step <= after))) {
+    if (why === "steps" && preparing && step < after + steps) ahead += after + steps - step; // asked for again until it is there
+    if (state.playing && !preparing && why === "play" && (ENDED.has(status) || (steps > 0 && step <= after))) {
       patch.playing = false;
       patch.message = frame.header.message || "";
     }
@@ -82,18 +85,18 @@ export function createPlayer(store, client, { busy, failed, later }) {
   async function pump() {
     const { opened } = store.get();
     if (flying || !opened || busy()) return;
-    const asked = next();
-    if (!asked) return;
+    const ask = next();
+    if (!ask) return;
     flying = true;
     try {
-      const frame = await client.frame(opened.run, frameBody(store, opened, asked[0], asked[1], seen));
-      if (store.get().opened?.run === opened.run) take(frame, ...asked);
+      const frame = await client.frame(opened.run, frameBody(store, opened, ask.after, ask.steps, seen));
+      if (store.get().opened?.run === opened.run) take(frame, ask);
     } catch (error) {
       if (store.get().opened?.run === opened.run) await failed(error);
     } finally {
       flying = false;
     }
-    if (store.get().playing) later(pump);
+    if (store.get().playing || store.get().frame?.header.preparing) later(pump);
     else void pump();
   }
 

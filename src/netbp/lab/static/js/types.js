@@ -50,7 +50,7 @@
 /** A frame's header.
  * @typedef {{step: number, cost: number | null, held_out: number | null, gradient: number | null, right: number, held_right: number | null,
  *   saturated: number[], largest: number, rate: number, epoch: number, status: Status, message: string, seen: number, seconds: number,
- *   behind: number, run: string, diverged?: Divergence | null, nudge?: boolean,
+ *   behind: number, run: string, diverged?: Divergence | null, nudge?: boolean, preparing?: boolean,
  *   sections: {name: string, dtype: "float64" | "float32" | "uint8" | "int32", shape: number[]}[]} & Record<string, any>} Header */
 
 /** @typedef {Float64Array | Float32Array | Uint8Array | Int32Array} Numbers */

@@ -8,7 +8,7 @@ const sub = (/** @type {string} */ x, /** @type {string} */ y) => `<msub>${x}${y
 const sup = (/** @type {string} */ x, /** @type {string} */ y) => `<msup>${x}${y}</msup>`;
 const both = (/** @type {string} */ x, /** @type {string} */ y, /** @type {string} */ z) => `<msubsup>${x}${y}${z}</msubsup>`;
 const frac = (/** @type {string} */ x, /** @type {string} */ y) => `<mfrac>${x}${y}</mfrac>`;
-const paren = (/** @type {string[]} */ ...x) => row(`<mo lspace="0" rspace="0">(</mo>`, ...x, `<mo lspace="0" rspace="0">)</mo>`);
+const paren = (/** @type {string[]} */ ...x) => row(`<mo lspace="0em" rspace="0em">(</mo>`, ...x, `<mo lspace="0em" rspace="0em">)</mo>`);
 const layer = (/** @type {string} */ x, /** @type {string} */ l) => sup(i(x), row(o("["), l, o("]")));
 const sum = (/** @type {string} */ k, /** @type {string} */ top) => `<munderover>${o("∑")}${row(i(k), o("="), n(1))}${top}</munderover>`;
 const L = i("L");

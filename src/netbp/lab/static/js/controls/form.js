@@ -68,6 +68,13 @@ export function sentence(text) {
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
 
+/** Where in the paper it stands, after a sentence.
+ * @param {string | null | undefined} equation */
+function whereText(equation) {
+  if (!equation) return "";
+  return equation.startsWith("section") ? ` Paper, ${equation}.` : ` Equation ${equation}.`;
+}
+
 let made = 0;
 
 /** A row: label, input, help for screen readers, and an explanation for the strip.
@@ -77,7 +84,7 @@ let made = 0;
 export function row(title, input, { help, equation, class: kind = "" }) {
   const id = input.id || `control-${++made}`;
   input.id = id;
-  const told = h("span", { id: `${id}-help`, class: "row-help", text: `${sentence(help)}${equation ? ` ${equation}` : ""}` });
+  const told = h("span", { id: `${id}-help`, class: "row-help", text: `${sentence(help)}${whereText(equation)}` });
   input.setAttribute("aria-describedby", told.id);
   const element = h("div", { class: `row ${kind}`.trim() }, h("label", { class: "row-label", for: id, text: title }), input, told);
   explain(element, { title, help: sentence(help), equation });
@@ -155,7 +162,7 @@ export function fieldRow(field, store, actions) {
   let input;
   if (field.type === "choice") input = select(field.name, field.choices ?? [], commit);
   else if (field.type === "text") {
-    input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "input-text", "data-name": field.name });
+    input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "input-text", "data-name": field.name, placeholder: "none" });
     input.addEventListener("change", () => commit(input.value.trim()));
   } else {
     input = numberInput({ name: field.name, parse: (text) => valueOf(text, field), commit, say: actions.say, whole: field.type === "int" });

@@ -5,6 +5,7 @@ import { isListing } from "../fields.js";
 import { button, h, setText } from "./dom.js";
 import { choiceText, titleOf } from "./form.js";
 import { short, whole } from "./numbers.js";
+import { nameOfSet } from "./pointset.js";
 
 /** @import { Actions, AppState, Store } from "../types.js" */
 
@@ -14,7 +15,7 @@ export function differenceText(state) {
   if (!state.fields) return "";
   const parts = Object.entries(differencesOf(state.experiment, state.fields.fields)).map(([name, value]) => {
     if (name === "points" && String(value).includes(",")) return `${whole(state.opened?.points.length ?? 0)} points of your own`;
-    if (name === "points") return String(value).replace(/^([a-z]+):(\d+).*$/, "$2 points of $1").replace(/^eleven$/, "the eleven points");
+    if (name === "points") return nameOfSet(String(value)).replace(/^(The|Two|Three|Exclusive)/, (word) => word.toLowerCase());
     return `${titleOf(name)} ${choiceText(String(value))}`;
   });
   const most = 5;
@@ -35,9 +36,10 @@ export function mountHeadline(element, status, store, actions) {
     const { opened, frame, experiment, fields } = state;
     if (state.error && !opened) return "";
     if (!opened) return "Starting the engine…";
+    if (frame?.header.preparing) return "Compiling machine code for this network: a few seconds, the first time only…";
     if (isListing(experiment, fields)) {
       const header = frame?.header;
-      const end = header && header.step === experiment.steps && header.cost !== null ? `it ended at ${short(opened.scale_of_cost * header.cost)}` : "the paper's ends at 7.3e-4";
+      const end = header && header.step === experiment.steps && header.cost !== null ? `it ended at ${short(opened.scale_of_cost * header.cost)}` : "the paper's run ends at 7.3 × 10⁻⁴";
       return `This is Listing 6.1; ${end}.`;
     }
     return `Listing 6.1 with ${differenceText(state)}.`;

@@ -20,6 +20,13 @@ const NAMES = /** @type {Record<string, string>} */ ({
   own: "Your own",
 });
 
+/** What a set is called, for the text of a field.
+ * @param {string} text */
+export function nameOfSet(text) {
+  const name = text.split(":")[0];
+  return NAMES[name] ?? name;
+}
+
 /** "moons:100:0.03:0" in its parts; the set's own numbers where some are missing.
  * @param {string} text
  * @param {Fields} fields

@@ -99,6 +99,7 @@ export function mountTransport(element, store, actions) {
     scrubber.disabled = reached === 0;
     scrubber.setAttribute("aria-valuetext", `step ${whole(shown)} of ${whole(reached)}`);
     if (document.activeElement !== at) at.value = whole(shown);
+    at.size = Math.max(1, at.value.length);
     setText(of, `of ${whole(Number(experiment.steps ?? 0))}`);
     const header = frame?.header;
     setText(cost.value, short(header?.cost));
