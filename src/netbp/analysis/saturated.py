@@ -27,6 +27,7 @@ from netbp.types import Array, Indices, Matrix, Vector
 
 FLAT = 0.01  # of the largest slope, below which a neuron counts as flat
 POINTS = 1000  # the most points looked at
+ROWS = 10  # that are printed
 BLOCK = 100  # points whose activations are held at a time
 
 
@@ -93,9 +94,15 @@ class Saturated:
     costs: Matrix
 
     def mean(self, what: str, layer: int) -> tuple[Vector, Vector]:
-        """The mean of "flat" or "dead" over the runs, (k,), and its 95 % half-interval; NaN for one run."""
-        values = getattr(self, what)[:, self.layers.index(layer)]
-        return values.mean(axis=1), np.array([half_interval(row) for row in values])
+        """The mean of "flat" or "dead" over the runs that have not diverged, (k,), and its 95 % half-interval, NaN for one."""
+        rows = [row[np.isfinite(row)] for row in getattr(self, what)[:, self.layers.index(layer)]]
+        means = [float(row.mean()) if len(row) else float("nan") for row in rows]
+        return np.array(means), np.array([half_interval(row) for row in rows])
+
+    @property
+    def median_costs(self) -> Vector:
+        """The median of the costs, (k,), a run that has diverged counting as infinite."""
+        return np.asarray(np.median(np.where(np.isfinite(self.costs), self.costs, np.inf), axis=1))
 
     def frame(self) -> Any:
         """A pandas frame with one row for each step, layer and run."""
@@ -115,16 +122,14 @@ class Saturated:
 
     def __str__(self) -> str:
         head = ["step", "cost", *(f"flat, {l} (%)" for l in self.layers), *(f"dead, {l} (%)" for l in self.layers)]
+        columns = [self.mean(what, l)[0] for what in ("flat", "dead") for l in self.layers]
+        shown = np.unique(np.linspace(0, len(self.steps) - 1, min(ROWS, len(self.steps))).astype(int)).tolist()
         rows = [
-            [
-                f"{step:,}",
-                f"{np.median(self.costs[i]):.4g}",
-                *(f"{100 * value:.1f}" for value in self.flat[i].mean(axis=1)),
-                *(f"{100 * value:.1f}" for value in self.dead[i].mean(axis=1)),
-            ]
-            for i, step in enumerate(self.steps.tolist())
+            [f"{self.steps[i]:,}", f"{self.median_costs[i]:.4g}", *(f"{100 * column[i]:.1f}" for column in columns)] for i in shown
         ]
-        return f"{self.name}, {self.costs.shape[1]} runs (means; the cost's median)\n{aligned(head, rows)}"
+        lost = int((~np.isfinite(self.costs[-1])).sum())
+        told = f", {lost} of which diverged" if lost else ""
+        return f"{self.name}, {self.costs.shape[1]} runs{told} (means; the cost's median)\n{aligned(head, rows)}"
 
 
 def saturation_along(

@@ -68,13 +68,13 @@ class RandomLabelsExperiment:
     name: ClassVar[str] = "random-labels"
 
     data: Literal["points", "spirals", "cifar"] = field(default="points", metadata={"help": f"{PLANE}; or CIFAR-10"})
-    N: int = field(default=50, metadata={"help": "training points of the plane"})
+    N: int = field(default=30, metadata={"help": "training points of the plane"})
     images: int = field(default=5000, metadata={"help": "training images of CIFAR-10"})
     shares: str = field(default="", metadata={"help": "shares of random labels; in the plane 0,0.25,0.5,0.75,1, else 0,1"})
     replicates: int = field(default=0, metadata={"help": "networks for each share; 3 in the plane and 1 for CIFAR-10"})
     epochs: int = field(default=0, metadata={"help": "the most epochs; 3,000 in the plane and 100 for CIFAR-10"})
-    width: int = field(default=200, metadata={"help": "neurons in each of the two hidden layers in the plane"})
-    noise: float = field(default=0.05, metadata={"help": NOISE})
+    width: int = field(default=100, metadata={"help": "neurons in each of the two hidden layers in the plane"})
+    noise: float = field(default=0.1, metadata={"help": NOISE})
     held_out: int = field(default=2000, metadata={"help": "unseen points or images"})
     rate: float = field(default=0.0, metadata={"help": "the learning rate; 0.003 in the plane and 0.01 for CIFAR-10"})
     seed: int = field(default=0, metadata={"help": SEED})

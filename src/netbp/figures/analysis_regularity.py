@@ -133,7 +133,7 @@ def draw_saturation_costs(ax: Any, found: Sequence[Saturated]) -> None:
     first = 0.5 * positive.min()
     values = []
     for run, (colour, dash) in zip(found, PENS, strict=False):
-        cost = np.median(run.costs, axis=1)
+        cost = run.median_costs
         values.append(cost)
         ax.plot(np.maximum(run.steps, first), cost, linestyle=dash, color=colour, label=run.name.replace("_", " "))
     every = np.concatenate(values)
