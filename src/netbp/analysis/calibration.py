@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.types import Vector
 
 BINS = 15
@@ -61,9 +61,9 @@ class Calibration:
         """One field of the bins."""
         return np.array([getattr(at, name) for at in self.bins])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each bin."""
-        return frame({"name": [self.name] * len(self.bins)} | {name: self.column(name) for name in Bin._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each bin: name, of the predictions, and the columns of `Bin`."""
+        return frame({"name": [self.name] * len(self.bins)} | {name: self.column(name) for name in Bin._fields}, library)
 
     @property
     def line(self) -> str:

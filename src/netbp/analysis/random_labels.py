@@ -15,7 +15,7 @@ import numpy as np
 
 from netbp.analysis.shares import percent, share
 from netbp.analysis.stability import half_interval
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.layers import Conv, Dense
 from netbp.methods import Method
 from netbp.network import Network
@@ -103,13 +103,13 @@ class RandomLabels:
         within = _wilson(found[0].unseen, self.held_out)
         return within.low, within.high
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each fit."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each fit: the columns of `Fit`, of its margins the quartiles."""
         columns: dict[str, Any] = {name: [getattr(fit, name) for fit in self.fits] for name in Fit._fields[:-2]}
         for name in ("margins", "normalised"):
             for k, quartile in enumerate(("lower", "median", "upper")):
                 columns[f"{name}_{quartile}"] = [getattr(fit, name)[k] for fit in self.fits]
-        return frame(columns)
+        return frame(columns, library)
 
     def __str__(self) -> str:
         head = [

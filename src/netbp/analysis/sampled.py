@@ -69,7 +69,7 @@ class SampledSpectrum:
         return 2.0 / self.highest.value if self.highest.value > 0.0 else float("inf")
 
     def frame(self, library: Library = "pandas") -> Any:
-        """A frame with one row for each end, of pandas or polars."""
+        """One row for each end, the columns of `SampledEigenvalue`."""
         return frame(fields_of((self.lowest, self.highest), SampledEigenvalue._fields), library)
 
     def __str__(self) -> str:

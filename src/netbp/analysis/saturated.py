@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from netbp.activations import Activation, identity
 from netbp.analysis.stability import half_interval
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.engines.reference.passes import forward
 from netbp.methods import Method
 from netbp.network import Network
@@ -104,8 +104,8 @@ class Saturated:
         """The median of the costs, (k,), a run that has diverged counting as infinite."""
         return np.asarray(np.median(np.where(np.isfinite(self.costs), self.costs, np.inf), axis=1))
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each step, layer and run."""
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each step, layer and run: flat and dead are shares of its neurons, cost that of the run."""
         k, n, M = self.flat.shape
         at, layer, run = (i.ravel() for i in np.indices((k, n, M)))
         return frame(
@@ -117,7 +117,8 @@ class Saturated:
                 "flat": self.flat.ravel(),
                 "dead": self.dead.ravel(),
                 "cost": self.costs[at, run],
-            }
+            },
+            library,
         )
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from netbp.activations import identity
 from netbp.analysis.noise import point_gradients
 from netbp.analysis.operators import hessian
-from netbp.analysis.tables import aligned, frame
+from netbp.analysis.tables import Library, aligned, frame
 from netbp.costs import softmax_log_loss
 from netbp.engines import Choices, Memory, Update
 from netbp.methods.schedules import values_at
@@ -159,9 +159,9 @@ class Stability:
         """One field of the rows, (k,)."""
         return np.array([getattr(row, name) for row in self.rows])
 
-    def frame(self) -> Any:
-        """A pandas frame with one row for each time."""
-        return frame({name: self.column(name) for name in Divergence._fields})
+    def frame(self, library: Library = "pandas") -> Any:
+        """One row for each time, the columns of `Divergence`."""
+        return frame({name: self.column(name) for name in Divergence._fields}, library)
 
     def __str__(self) -> str:
         head = ["step", "E|p - p'|", "largest", "apart", "bound", "gap at the point"]
