@@ -47,7 +47,7 @@ export function mountCompare(element, store, actions) {
   const planes = html("div", { class: "compare-planes" }, ...figures);
   const host = html("div", { class: "compare-chart", role: "img", "aria-label": "Both curves of the cost" });
   const tables = html("div", { class: "compare-tables" });
-  const both = html("div", { class: "compare-both" }, planes, html("div", { class: "chart-legend" }, html("span", { class: "key key-pinned" }, "pinned"), html("span", { class: "key" }, "this run")), host, tables);
+  const both = html("div", { class: "compare-both" }, planes, html("div", { class: "chart-legend" }, html("span", { class: "key key-pinned" }, "pinned"), html("span", { class: "key" }, "this run")), html("div", { class: "compare-below" }, host, tables));
   element.append(html("div", { class: "compare-bar" }, pin, back, unpin), words, both);
   const images = canvases.map(() => document.createElement("canvas"));
   /** @type {Theme | null} */

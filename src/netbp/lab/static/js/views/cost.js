@@ -164,7 +164,7 @@ export function mountCost(element, store, actions) {
       cost.held.length > 0 && entry("training", "training"),
       cost.held.length > 0 && entry("held", "held out"),
       pinned && entry("pinned", "pinned"),
-      fit && fit.curve.length > 0 && entry("fit", fitLabel(fit)),
+      fit && fit.curve.length > 0 && entry("fit", `fitted: ${fitLabel(fit)}`),
     );
     sentence.textContent = fit?.sentence ?? "";
   }

@@ -74,14 +74,10 @@ export function binAt(curves, step) {
   return low;
 }
 
-/** The fitted decay in a few letters for the chart: "linear, rate 10⁻⁶ a step (…)".
+/** The fitted decay in a few letters for the chart: "linear, 10⁻⁶ a step"; its interval is in the sentence.
  * @param {Convergence} fit
  * @returns {string} */
 export function fitLabel(fit) {
-  if (!fit.curve.length) return "";
-  const [low, high] = fit.interval ?? [null, null];
-  const between = low === null ? "" : ` (${number(low, 3)} to ${number(high, 3)})`;
-  if (fit.decay === "algebraic") return `∝ (t − t₀)^−α, α = ${number(fit.exponent, 3)}${between}`;
-  if (fit.decay === "linear") return `linear, rate ${number(fit.rate, 3)} a step${between}`;
-  return fit.kind;
+  if (fit.decay === "algebraic") return `t^−${number(fit.exponent, 3)}`;
+  return fit.decay === "linear" ? `linear, ${number(fit.rate, 3)} a step` : fit.kind;
 }

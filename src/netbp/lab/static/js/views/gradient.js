@@ -50,7 +50,7 @@ export function mountGradient(element, store, actions) {
     const line = theme.accent;
     plot = createChart(host, {
       theme, width, height, xLog: store.get().options.curve === "loglog", xLabel: "step", yLabel: "‖∇Cost(p)‖₂",
-      series: [{ stroke: theme.positive, width: 1.5 }],
+      series: [{ stroke: theme.positive, width: 1.5, points: { show: (u) => (u.data[0]?.length ?? 0) < 40, size: 4, fill: theme.positive } }],
       range: () => limits,
       over: (u) =>
         inside(u, (context, ratio) => {
@@ -71,6 +71,11 @@ export function mountGradient(element, store, actions) {
     const log = options.curve === "loglog";
     if (plot) {
       const [steps, values] = normSeries(cost.norms, log);
+      const { step, gradient } = frame?.header ?? { step: 0, gradient: null };
+      if (gradient !== null && gradient > 0 && step > Math.max(log ? 0 : -1, steps[steps.length - 1] ?? -1)) {
+        steps.push(step); // the norms along a run are spaced out: the one shown is known, too
+        values.push(gradient);
+      }
       const most = Math.max(1, reached, steps[steps.length - 1] ?? 1);
       let [least, greatest] = [Infinity, 0];
       for (const v of values) [least, greatest] = [Math.min(least, v), Math.max(greatest, v)];

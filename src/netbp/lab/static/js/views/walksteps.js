@@ -71,7 +71,8 @@ export function stepsOf(walk, opened) {
       way: "update", l, name: `gradient of layer ${l}`, equation: "(24), (25)", words: `The derivatives by biases and weights of layer ${l}. Choose an entry to check it with a difference quotient.`,
       make: (pick) => [
         formula(slope(sym("b", l)), "=", sym("δ", l), "=", column(at(walk.db, l), (_, j, __, cell) => pick(l, j + 1, null, cell))),
-        formula(slope(sym("W", l)), "=", sym("δ", l), raisedT(sym("a", l - 1)), "=", column(at(walk.delta, l)), matrix([walk.a[l - 2] ?? []]), "=", matrix(walk.dW[l - 2] ?? [], (_, j, k, cell) => pick(l, j + 1, k + 1, cell))),
+        formula(slope(sym("W", l)), "=", sym("δ", l), raisedT(sym("a", l - 1))),
+        formula("=", column(at(walk.delta, l)), matrix([walk.a[l - 2] ?? []]), "=", matrix(walk.dW[l - 2] ?? [], (_, j, k, cell) => pick(l, j + 1, k + 1, cell))),
       ],
     });
   }

@@ -99,7 +99,7 @@ export function mountWeights(element, store, actions) {
   let [width, height] = [0, 0];
   /** @type {Theme | null} */
   let theme = null;
-  const draw = atMost(66, () => {
+  const draw = atMost(100, () => {
     const { frame, opened } = store.get();
     if (!frame || !opened || !theme || frame.p.length !== opened.size || width < 40) return;
     const limit = reach(frame.p);
