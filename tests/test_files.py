@@ -181,12 +181,22 @@ def claiming(shape: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + b"\0" * 16
 
 
+def saved_by_numpy(**arrays: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "is empty"),
         (b"hello", "zip archive"),
         (sealed({}, version=2), "version 2"),
+        (saved_by_numpy(a=np.ones(3)), "is not a run of netbp: it has neither"),
+        (saved_by_numpy(p=np.ones(3), costs=np.ones(4)), "is not a run of netbp: it has neither"),
+        (sealed({"p": npy(np.ones(2))})[-80:-1] + b"_", "zip archive"),
+        (b"PK\x03\x04" + bytes(30) + sealed({"p": npy(np.ones(2))})[-80:-1] + b"_", "damaged or cut short"),
         (sealed({}, version=None), "version None"),
         (sealed({}, format="other"), "not a run"),
         (sealed({"p": npy(np.ones(2))}, arrays=[]), "arrays that its header names"),

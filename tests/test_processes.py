@@ -14,6 +14,7 @@ import pytest
 
 import netbp as nb
 import several
+from netbp.cli.places import again
 from netbp.processes import Place, place
 
 SCRIPT = Path(several.__file__)
@@ -142,6 +143,14 @@ def test_the_environment_says_which_process_this_is(environment, expected, monke
             place()
     else:
         assert place() == expected
+
+
+@pytest.mark.parametrize(("count", "program"), [(1, "netbp"), (3, "torchrun --nproc-per-node=3 -m netbp")])
+def test_the_command_that_goes_on_starts_as_many_processes(monkeypatch, count, program):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", str(count))
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert again(["run", "cifar", "--resume", "--save", "my run.npz"]) == f"{program} run cifar --save 'my run.npz' --resume"
 
 
 def test_parts_and_processes_must_agree(monkeypatch):

@@ -144,6 +144,45 @@ def test_killed_at_random_moments_it_leaves_a_whole_file_that_goes_on(problem: n
     assert max(loaded) > 0
 
 
+class Clock:
+    """A clock that is moved by hand."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def a_step(self, *given: Any) -> bool:
+        self.now += 1.9
+        return True
+
+
+@pytest.mark.parametrize(("sampling", "record"), [("epochs", None), ("epochs", 4), ("replacement", 4)])
+@pytest.mark.parametrize("saving", [0.05, 0.5])
+def test_long_epochs_are_saved_at_their_ends(monkeypatch, problem: nb.Problem, tmp_path: Path, sampling, record, saving) -> None:
+    """An epoch takes some 8 seconds; where saving takes half a second, the file is otherwise written every 50 seconds."""
+    clock, saved, write = Clock(), [], nb.Run.save
+
+    def save(run: nb.Run, path: Any) -> None:
+        clock.now += saving
+        saved.append(run.step)
+        write(run, path)
+
+    monkeypatch.setattr("netbp.run.time", clock)
+    monkeypatch.setattr("netbp.streaming._next_pace", lambda *a: 1)
+    monkeypatch.setattr("netbp.streaming.finite", clock.a_step)
+    monkeypatch.setattr(nb.Run, "save", save)
+    method = nb.StochasticGradient(rate=0.1, batch=3, sampling=sampling)
+    run = nb.train(problem, method, steps=40, record=record, save=tmp_path / "run.npz")
+    assert run.step == 40
+    ends = set(range(8, 40, 4))  # the first may come too soon after the save before
+    assert problem.N == 10  # 4 steps an epoch
+    if record is None:
+        assert ends <= set(saved)
+    elif saving > 0.1:
+        assert not ends <= set(saved)
+
+
 def test_sigterm_saves_and_ends(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     process = subprocess.Popen([sys.executable, "-c", SAVING, str(path)], stdout=subprocess.PIPE)

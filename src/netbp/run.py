@@ -25,8 +25,8 @@ from netbp.types import Array
 
 __all__ = ["INTERRUPTED", "Run", "Series", "Snapshot", "stream", "train"]
 
-SAVE_EVERY, PROGRESS_EVERY = 2.0, 0.25  # seconds
-SAVING = 100.0  # saving takes at most a hundredth of the time
+SAVE_EVERY, EPOCH_EVERY, PROGRESS_EVERY = 2.0, 1.0, 0.25  # seconds
+SAVING, SAVING_EPOCHS = 100.0, 10.0  # saving takes at most a hundredth of the time; at the ends of epochs, a tenth
 
 
 def train(
@@ -78,17 +78,18 @@ def train(
     if until is not None and hasattr(until, "remember"):
         until.remember(before.series)
     steady = snapshots(problem, method, state, generator, total, None, record, pause=until is not None)
-    return _Training(problem, before, total, until, save, progress).consume(steady)
+    epochs = record is None and getattr(method, "sampling", None) == "epochs"
+    return _Training(problem, before, total, until, save, progress, epochs).consume(steady)
 
 
 class _Training:
     """The consumer of snapshots: collects the curves, saves, and notices what ends the run."""
 
-    def __init__(self, problem: Problem, before: Run, steps: int, until: Any, save: Any, progress: Any) -> None:
-        self.problem, self.before, self.steps = problem, before, steps
+    def __init__(self, problem: Problem, before: Run, steps: int, until: Any, save: Any, progress: Any, epochs: bool) -> None:
+        self.problem, self.before, self.steps, self.epochs = problem, before, steps, epochs
         self.until, self.path, self.progress = until, save, progress
         self.begun = self.saved = self.told = time.monotonic()
-        self.pause = SAVE_EVERY
+        self.pause, self.pause_of_epochs = SAVE_EVERY, EPOCH_EVERY
         self.snapshot = Snapshot(before.state, facts=before.result)
         self.parts: list[dict[str, Series]] = [dict(before.series)]
         self.best, self.lowest = before.best, np.inf
@@ -149,12 +150,14 @@ class _Training:
         if self.progress is not None and now - self.told >= PROGRESS_EVERY:
             self.told = now
             self.progress(self.snapshot.step, self.steps, self.snapshot.cost)
-        if self.path is not None and now - self.saved >= self.pause:
+        epoch = self.epochs and self.snapshot.series
+        if self.path is not None and now - self.saved >= (min(self.pause, self.pause_of_epochs) if epoch else self.pause):
             unfinished = f"it was under way at step {self.snapshot.step} of {self.steps}: go on with resume="
             with contextlib.suppress(NotWrittenError):  # a disk may be full for a while: the next time, or the end, will tell
                 self._run(INTERRUPTED, unfinished, self._last_cost()).save(self.path)
             self.saved = time.monotonic()
-            self.pause = max(SAVE_EVERY, SAVING * (self.saved - now))
+            taken = self.saved - now
+            self.pause, self.pause_of_epochs = max(SAVE_EVERY, SAVING * taken), max(EPOCH_EVERY, SAVING_EPOCHS * taken)
 
     def _last_cost(self) -> Any:
         """The cost that was recorded last: for an interim state, since the cost of all data may take long to compute."""

@@ -22,6 +22,7 @@ from netbp.types import Array
 FORMAT, VERSION = "netbp run", 1
 SEAL = b"sha256:"
 DIGITS = 64
+FIRST, PLACE = b"header.npy", 30  # the first member's name, and where a zip archive has it
 NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 KINDS = "fiub"  # floats, whole numbers and booleans: nothing that could hold an object
 
@@ -99,6 +100,8 @@ def _check_seal(content: bytes) -> None:
         raise RunFileError("is not a run of netbp: it does not begin as a zip archive")
     body, digest = content[:-DIGITS], content[-DIGITS:]
     if not body.endswith(SEAL) or hashlib.sha256(body).hexdigest().encode() != digest:
+        if not content.startswith(FIRST, PLACE) and SEAL not in content[-2 * DIGITS :]:
+            raise RunFileError("is not a run of netbp: it has neither a run's header nor its seal")
         raise RunFileError("is damaged or cut short: its SHA-256 does not match; restore it from a copy")
 
 

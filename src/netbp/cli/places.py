@@ -13,6 +13,7 @@ from typing import Any
 
 from netbp.experiments import settings_of
 from netbp.experiments.settings import plain
+from netbp.processes import place as place_of_process
 from netbp.run import INTERRUPTED, Run
 
 FOLDER = Path("runs")
@@ -67,6 +68,8 @@ def settings_of_defaults(experiment: Any) -> dict[str, Any]:
 
 
 def again(arguments: Sequence[str] | None = None) -> str:
-    """The command that goes on with what this process was doing."""
+    """The command that goes on with what this process was doing, or these processes of one machine."""
     words = [word for word in (sys.argv[1:] if arguments is None else arguments) if word != "--resume"]
-    return shlex.join(["netbp", *words, "--resume"])
+    count = place_of_process().size
+    program = ["netbp"] if count == 1 else ["torchrun", f"--nproc-per-node={count}", "-m", "netbp"]
+    return shlex.join([*program, *words, "--resume"])
