@@ -17,6 +17,10 @@ import polars
 import pytest
 
 import netbp as nb
+from netbp.analysis.calibration import calibration
+from netbp.analysis.random_labels import random_labels
+from netbp.analysis.saturated import saturation_along
+from netbp.analysis.stability import twin_runs
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
 from netbp.experiments.prediction import Predictions, predict
@@ -69,6 +73,11 @@ def card() -> Any:
     return data_card(Images("six", nb.Data(x[:4], y[:4]), nb.Data(x[4:], y[4:]), (3, 2, 2), ("cat", "dog"), Source("here")))
 
 
+def with_held_out() -> nb.Problem:
+    network = nb.Network.dense(2, 3, 2)
+    return nb.Problem(network, nb.quadratic, nb.data.ten_points(), held_out=nb.data.eleven_points())
+
+
 CASES: dict[str, Case] = {
     "Agreement": Case(
         lambda: nb.agreement(PROBLEM, P, steps=200, slow_steps=20, engines=[Reference(), Compiled()]),
@@ -114,6 +123,21 @@ CASES: dict[str, Case] = {
         lambda: nb.reliability({"ten": PROBLEM}, {"LM": (METHOD, None, 5)}, [0.5, 1], workers=1),
         lambda r: 2,
         ("problem", "success_low"),
+    ),
+    "Calibration": Case(
+        lambda: calibration(nb.softmax_log_loss.predict(PROBLEM.data.x), PROBLEM.data.y, bins=2),
+        lambda r: len(r.bins),
+        ("name", "right"),
+    ),
+    "RandomLabels": Case(
+        lambda: random_labels(with_held_out(), nb.StochasticGradient(), 20, 10), lambda r: 2, ("share", "unseen", "margins_median")
+    ),
+    "SampledSpectrum": Case(lambda: nb.sampled_spectrum(PROBLEM, P, 5, 10), lambda r: 2, ("end", "value", "error")),
+    "Saturated": Case(
+        lambda: saturation_along(PROBLEM, nb.StochasticGradient(), [0, 10], P), lambda r: 6, ("step", "layer", "flat", "dead")
+    ),
+    "Stability": Case(
+        lambda: twin_runs(PROBLEM, nb.data.eleven_points(), 0.5, [5, 10], 3), lambda r: 2, ("step", "distance", "bound")
     ),
     "Run": Case(trained, lambda r: 3000, ("step", "cost")),
     "Slice": Case(lambda: nb.slice_line(PROBLEM, P, P, np.linspace(-1, 1, 5)), lambda r: 5, ("t1", "cost")),

@@ -19,6 +19,10 @@ from matplotlib.figure import Figure
 
 import netbp as nb
 import netbp.figures
+from netbp.analysis.calibration import calibration
+from netbp.analysis.random_labels import random_labels
+from netbp.analysis.saturated import saturation_along
+from netbp.analysis.stability import twin_runs
 from netbp.figures import draw_points, encoded, house_style, new_figure
 from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, STYLE, VIOLET, letters
 
@@ -196,6 +200,22 @@ def images() -> Any:
     return np.random.default_rng(0).random((2, 4, 4, 3))
 
 
+@cache
+def labels() -> Any:
+    held_out = nb.Problem(NETWORK, nb.quadratic, nb.data.ten_points(), held_out=nb.data.eleven_points())
+    return random_labels(held_out, nb.StochasticGradient(), 20, 10)
+
+
+@cache
+def flat() -> Any:
+    return saturation_along(PROBLEM, nb.StochasticGradient(), [0, 10, 20], P)
+
+
+def curve(vary: str) -> nb.GeneralisationCurve:
+    family = nb.Family("ten", 2, held_out=9)
+    return nb.generalisation_curve(nb.varied(family, vary), [5, 9], LM, 2, vary=vary)
+
+
 # By function: how many axes it takes, and what besides.
 CASES: dict[str, tuple[Any, Callable[[], tuple[Any, ...]]]] = {
     "draw_activation": (1, tuple),
@@ -213,6 +233,22 @@ CASES: dict[str, tuple[Any, Callable[[], tuple[Any, ...]]]] = {
     "draw_density": (1, lambda: (nb.spectral_density(nb.hessian(PROBLEM, P), 3, 4),)),
     "draw_dropout": ((2, 2), lambda: ([1.0, 2.0], [0.5, -0.2], 0.1, 0.5)),
     "draw_end_costs": (1, lambda: (nb.atlas(PROBLEM, LM, starts=40, workers=1),)),
+    "analysis_generalisation.draw_filters": (1, tuple),
+    "draw_double_descent": (1, lambda: (nb.double_descent(6, 9, (2, 9), replicates=3),)),
+    "draw_ends": (1, lambda: (nb.sampled_spectrum(PROBLEM, P, 5, 10),)),
+    "draw_fit_times": (1, lambda: (labels(),)),
+    "draw_fits": (1, lambda: (labels(),)),
+    "draw_generalisation": (1, lambda: (curve("points"),)),
+    "draw_margins": (1, lambda: (labels(),)),
+    "draw_reliability_diagram": (1, lambda: ([calibration(nb.softmax_log_loss.predict(PROBLEM.data.x), PROBLEM.data.y, 2)],)),
+    "draw_saturation": (1, lambda: ([flat()], 2)),
+    "draw_saturation_costs": (1, lambda: ([flat()],)),
+    "draw_stopping_risks": (1, lambda: (nb.early_stopping(np.eye(3), 1.0, 0.5, [1.0, 2.0]),)),
+    "draw_twins": (1, lambda: (twin_runs(PROBLEM, nb.data.eleven_points(), 0.5, [5, 10, 20], 5),)),
+    "draw_unseen": (1, lambda: (labels(),)),
+    "draw_unsureness": (1, lambda: (np.arange(3.0), np.arange(2.0), np.ones((2, 3)))),
+    "draw_width_sweep": (1, lambda: (curve("width"),)),
+    "draw_wrong_by_entropy": (1, lambda: ([("ten", np.full((40, 2), 0.5), np.eye(2)[np.arange(40) % 2])],)),
     "draw_error_bounds": (1, lambda: (nb.error_bound(NETWORK, P, PROBLEM.data.x, PROBLEM.data.y).confirmed(120),)),
     "draw_escapes": (1, lambda: (nb.escape_times(PROBLEM, run().p, 0.5 * run().final_cost, [(0.5, 1), (0.5, 2)], 200.0, M=5),)),
     "draw_feature_maps": (2, lambda: (images()[0], [("values", np.arange(4.0))])),
@@ -258,7 +294,7 @@ def test_a_figure_function_draws_on_the_given_axes_and_makes_no_figure(name: str
     given = arguments()
     shape = count if isinstance(count, tuple) else (1, count)
     with house_style():
-        figure, axes = new_figure(*shape, size=(4 * shape[1], 4 * shape[0]))
+        figure, axes = new_figure(*shape, size=(7 * shape[1], 5 * shape[0]))
     made: list[Figure] = []
     plain = Figure.__init__
     monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (made.append(self), plain(self, *a, **k))[1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.figures.analysis_convergence import decades
-from netbp.figures.style import BLUE, INK, RED
+from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, VIOLET, letters
 
 if TYPE_CHECKING:
     from netbp.analysis.calibration import Calibration
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from netbp.analysis.saturated import Saturated
     from netbp.analysis.stability import Stability
 
-GREEN, BROWN, VIOLET = "#2e7d4f", "#b8860b", "#6a3d9a"
-PENS = ((BLUE, "-"), (RED, "--"), (GREEN, "-."), (BROWN, ":"), (VIOLET, (0, (5, 1, 1, 1, 1, 1))), (INK, (0, (1, 1))))
+PENS = ((BLUE, "-"), (RED, "--"), (GREEN, "-."), (OCHRE, ":"), (VIOLET, (0, (5, 1, 1, 1, 1, 1))), (INK, (0, (1, 1))))
 BEYOND = 8.0  # decades of a bound that are shown above what is measured
 
 
@@ -199,4 +198,4 @@ def _finish(ax: Any, legend: bool = True) -> None:
     ax.grid(True, which="major", color=INK, alpha=0.15, linewidth=0.8)
     ax.set_axisbelow(True)
     if legend:
-        ax.legend(loc="best", fontsize=11)
+        ax.legend(loc="best", fontsize=letters(11))
