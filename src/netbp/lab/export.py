@@ -31,7 +31,7 @@ def exported(run: LabRun, what: str, step: int, view: str, kind: str) -> tuple[s
     """A file's name, media type and bytes. Raises ValueError when there is nothing of that name."""
     if what not in TEXTS:
         raise ValueError(f"what can be taken away is {', '.join(TEXTS)}, but {what[:40]!r} was asked for")
-    state = run.training.at(step)
+    state = run.training.exactly(step)
     if what == "script":
         return "run.py", "text/x-python", script_of(run.experiment, state.step).encode()
     if what == "json":

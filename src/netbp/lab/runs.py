@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+import netbp.lab.training as training_of
 import netbp.lab.walk as walking
 from netbp.analysis.regions import Extent
 from netbp.analysis.saturated import flatness
@@ -21,7 +22,7 @@ from netbp.lab.address import address_of, experiment_of
 from netbp.lab.decay import decay_of
 from netbp.lab.frames import encoded, number, plane
 from netbp.lab.naming import layers_of, parameter_name
-from netbp.lab.training import PATIENCE, PREPARING, Training
+from netbp.lab.training import Training
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import state_of
 from netbp.problem import Problem
@@ -31,6 +32,7 @@ HOUR = 3600.0
 SHORT = 0.05
 """Seconds of training that are not worth keeping beside others."""
 BINS = 1024
+MARKED = 2000  # more points are not marked one by one in a frame
 """The most bins of costs in a frame."""
 
 
@@ -69,7 +71,7 @@ class LabRun:
         """What a page needs to know before the first frame."""
         e, network = self.experiment, self.problem.network
         points, held = e.labelled, e.held.tolist()
-        state = self.training.at(step, PATIENCE)
+        state = self.training.at(step)
         return {
             "run": self.name,
             "experiment": asdict(e),
@@ -91,7 +93,7 @@ class LabRun:
         """The state `steps` steps after `after`, 0 for that step itself, -1 for the newest; with the costs from step `seen` on."""
         training, preparing = self.training, False
         if steps:
-            preparing = not (training.ready.wait(PREPARING) or training.front.step >= after + max(1, steps))
+            preparing = not (training.ready.wait(training_of.PREPARING) or training.front.step >= after + max(1, steps))
         if preparing:
             state = training.at(min(after, training.front.step))
         else:
@@ -103,7 +105,8 @@ class LabRun:
         header = self._header(state) | {"seen": max(seen, state.step + 1)}
         if preparing:
             header |= {"preparing": True, "message": "compiling the kernel for this network: a few seconds, the first time only"}
-        sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent))}
+        sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent)), **self._wrong(state.p, grid)}
+        header |= {"view": view, "extent": list(self._extent(extent))}
         return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
 
     def curve(self, points: int = 2000, step: int | None = None) -> bytes:
@@ -120,18 +123,18 @@ class LabRun:
 
     def walk(self, step: int, x: Any, category: int) -> dict[str, Any]:
         """Forward and backward through the network at one point, with all numbers."""
-        state = self.training.at(step)
+        state = self.training.exactly(step)
         return walking.walk(self.problem, state.p, state.step, x, category)
 
     def difference(self, step: int, x: Any, category: int, layer: int, row: int, column: int | None = None) -> dict[str, Any]:
         """A derivative of C_x beside its central difference; row and column from 1, None for a bias."""
-        return walking.difference(self.problem, self.training.at(step).p, x, category, layer, row, column)
+        return walking.difference(self.problem, self.training.exactly(step).p, x, category, layer, row, column)
 
     def nudge(self, step: int, x: Any, category: int, rate: float, grid: int, view: str = "margin", extent: Any = None) -> bytes:
         """The picture after one gradient step p - rate grad C_x(p) at one point; the run itself does not move."""
         if not (np.isfinite(rate) and rate >= 0.0):
             raise ValueError(f"the rate must be a finite number of at least 0, but it is {rate!r}")
-        state = self.training.at(step)
+        state = self.training.exactly(step)
         one = walking.at_point(self.problem, x, category)
         with np.errstate(all="ignore"):
             p = state.p - rate * one.gradient(state.p)
@@ -140,10 +143,12 @@ class LabRun:
             raise ValueError(f"a step with rate {rate:g} leaves the finite numbers: choose a smaller one")
         told = {"nudge": True, "cost_of_point": [number(before), number(after)]}
         header = self._header(state._replace(p=p)) | told | {"seen": state.step + 1}
+        header |= {"view": view, "extent": list(self._extent(extent))}
         return encoded(header, {"p": p, **plane(self.problem, p, grid, view, self._extent(extent))})
 
     def convergence(self, step: int) -> dict[str, Any]:
         """How fast the costs up to a step fall, and the plateaus."""
+        self.training.exactly(step)
         with self.training.kept:
             steps, costs = self.training.costs.until(step)
         return decay_of(steps, costs)
@@ -174,6 +179,13 @@ class LabRun:
         if self.experiment.method not in GRADIENT:
             return None
         return float(values_at(self.method.rate, step, 1, "rate")[0])  # type: ignore[attr-defined]
+
+    def _wrong(self, p: Vector, grid: int) -> dict[str, Array]:
+        """Section "wrong" of a frame with a picture: 1 for each point, held out or not, that the network puts into another category."""
+        points = self.experiment.labelled
+        if grid == 0 or len(points.labels) > MARKED:
+            return {}
+        return {"wrong": (self.problem.classify(p, points.x) != points.labels).astype(np.uint8)}
 
     def _extent(self, extent: Any) -> Extent:
         if extent is None:
@@ -283,7 +295,7 @@ class Runs:
     def change_rate(self, name: str, step: int, rate: float) -> dict[str, Any]:
         """A run that shares this one's history up to `step` and has another rate from there on."""
         run = self.get(name)
-        state = run.training.at(step)
+        state = run.training.exactly(step)
         if state.step != step:
             raise ValueError(f"the run has not come to step {step:,}: it stands at step {state.step:,}")
         experiment = changed(run.experiment, step, rate)

@@ -32,7 +32,7 @@ def surface(runs: Runs, body: Mapping[str, Any]) -> bytes:
         if not isinstance(other, Mapping):
             raise ValueError("other names a run and a step: {run, step}")
         second = runs.get(_text(other, "run"))
-        between = second.training.at(_whole(other, "step", 0)).p
+        between = second.training.exactly(_whole(other, "step", 0)).p
         if second.problem.size != run.problem.size or second.problem.network != run.problem.network:
             raise ValueError("a surface goes between two runs of the same network: this one has other layers")
     kind, step = str(body.get("kind", "path")), _whole(body, "step", 0)
@@ -73,7 +73,7 @@ def slice_of(run: LabRun, step: int, kind: str, other: Vector | None, n: int, se
     if not 2 <= n <= LARGEST:
         raise ValueError(f"a surface has 2 to {LARGEST} places a side, but {n} were asked for")
     problem = run.training.problem
-    p = run.training.at(step).p
+    p = run.training.exactly(step).p
     if kind == "between":
         if other is None:
             raise ValueError("a surface between two runs needs the other: {run, step}")

@@ -29,7 +29,7 @@ TOUR: tuple[Stop, ...] = (
     Stop(
         "Least squares against stochastic gradient",
         "The same start and the same points by Levenberg-Marquardt, as in section 2: 128 iterations take the sum of squares to "
-        "1.0e-11, where a million stochastic gradient steps leave 7.3e-4. But each iteration needs all points, and a linear system.",
+        "1.0e-11, where a million stochastic gradient steps leave 7.3e-4. But an iteration needs all points, and a linear system.",
         "method=levenberg-marquardt&residual=norms",
     ),
     Stop(

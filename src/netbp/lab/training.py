@@ -14,6 +14,7 @@ from netbp.methods import FINISHED, STOPPED, Method
 from netbp.methods.deterministic import Deterministic
 from netbp.methods.streams import restored, state_of
 from netbp.problem import Problem
+from netbp.saturation import saturation
 from netbp.streaming import finite, last_finite
 from netbp.types import Matrix, State
 
@@ -23,6 +24,8 @@ LEAD = 0.25
 """Seconds of work that the thread may be ahead of the page."""
 PATIENCE = 2.0
 """Seconds after which a request for a far step gets the step that was reached by then."""
+LONG = 60.0
+"""The same for what must be at its step, such as a run's file."""
 PREPARING = 0.1
 """Seconds that a frame waits for machine code that is being compiled before it shows what there is."""
 SHARE = 10.0
@@ -63,7 +66,7 @@ class Training:
         self.session = method.session(problem, state, self.rng, record)
         self.single = isinstance(method, Deterministic)  # SciPy's: each iterate is kept, for to come back means to begin anew
         self.pace, self.looks, self.looked = 1, 0.0, 0.0
-        self.front = Front(state, FINISHED if state.step >= steps else "", self._took(state.step) if state.step >= steps else "")
+        self.front = Front(state, FINISHED, self._took(state)) if state.step >= steps else Front(state)
         self._work, self._gate, self.kept = threading.Lock(), threading.Lock(), threading.Lock()
         self._moved = threading.Condition()
         self._budget, self._alive, self._closed = 0.0, False, False
@@ -128,11 +131,14 @@ class Training:
 
     # -- exact steps --------------------------------------------------------------------------------------------------
 
-    def at(self, step: int, patience: float = PATIENCE) -> State:
+    def at(self, step: int, patience: float | None = None) -> State:
         """The state after exactly `step` steps, or the run's last one; an earlier one if the patience (s) runs out."""
+        patience = PATIENCE if patience is None else patience
         self.rest()
         until = time.monotonic() + patience
         step = min(step, self.steps)
+        if self.front.step < step and not self.ready.wait(patience):
+            return self.front.state
         while self.front.step < step and not self.front.ended and not self._closed:
             with self._work:
                 if self.front.step < step and not self.front.ended:
@@ -140,6 +146,13 @@ class Training:
             if time.monotonic() > until:
                 return self.front.state
         return self._again(step, until)
+
+    def exactly(self, step: int) -> State:
+        """The state after exactly `step` steps, or the run's last one. Raises ValueError when it is further away than a minute."""
+        state = self.at(step, LONG)
+        if state.step < step and not (self.front.ended and state.step == self.front.step):
+            raise ValueError(f"step {step:,} is more than a minute away: the run has come to step {state.step:,}")
+        return state
 
     def _again(self, step: int, until: float) -> State:
         """A state of the past: the last one kept before it, and from there the same steps once more."""
@@ -163,7 +176,7 @@ class Training:
 
     def trail(self, last: int, most: int) -> tuple[list[int], Matrix]:
         """Steps and parameters (m, s) along the run up to a step, the state there included."""
-        state = self.at(last)
+        state = self.exactly(last)
         with self.kept:
             steps, points = self.states.path(state.step, most)
         if steps[-1] != state.step:
@@ -190,7 +203,7 @@ class Training:
         if chunk.reason is not None:
             front = Front(state, chunk.status, chunk.reason, chunk.facts.get("diverged_at"), seconds)
         elif state.step >= self.steps:
-            front = Front(state, FINISHED, self._took(state.step), None, seconds)
+            front = Front(state, FINISHED, self._took(state), None, seconds)
         else:
             front = Front(state, seconds=seconds)
         looked = self._look(state, seconds)
@@ -215,8 +228,10 @@ class Training:
         self.looks, self.looked = seconds, time.perf_counter() - before
         return found
 
-    def _took(self, step: int) -> str:
-        return f"it took all {step:,} steps"
+    def _took(self, state: State) -> str:
+        """What `train` says of a run that took all its steps."""
+        stuck = saturation(self.problem, state.p)
+        return f"it took all {state.step:,} steps{f', but {stuck}' if stuck else ''}"
 
     def shared(self, state: State, method: Method) -> Training:
         """Another method from a state of this run on, with this run's history up to it."""
@@ -226,4 +241,5 @@ class Training:
         with self.kept:
             out.costs, out.norms = self.costs.copied(state.step), self.norms.copied(state.step)
             out.held_out, out.states = self.held_out.copied(state.step), self.states.copied(state)
+        out.costs_at_start, out.front = self.costs_at_start, out.front._replace(seconds=self.front.seconds)
         return out
