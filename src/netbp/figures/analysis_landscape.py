@@ -57,14 +57,15 @@ def draw_reliability(ax: Any, found: Reliability, what: str = "success") -> None
     pairs = list(dict.fromkeys((at.problem, at.method) for at in found.trials))
     methods = list(dict.fromkeys(method for _, method in pairs))
     problems = list(dict.fromkeys(problem for problem, _ in pairs))
-    for problem, method in pairs:
+    for k, (problem, method) in enumerate(pairs):
+        aside = 1.03 ** (k - 0.5 * (len(pairs) - 1))  # so that no interval hides another
         trials = [at for at in found.of(problem, method) if getattr(at, what) is not None]
         if not trials:
             continue
         shares = np.array([[getattr(getattr(at, what), end) for end in ("value", "low", "high")] for at in trials]) * 100
         first = problems.index(problem) == 0
         ax.errorbar(
-            [at.scale for at in trials],
+            [at.scale * aside for at in trials],
             shares[:, 0],
             yerr=[shares[:, 0] - shares[:, 1], shares[:, 2] - shares[:, 0]],
             color=PENS[methods.index(method) % len(PENS)][0],
@@ -80,7 +81,7 @@ def draw_reliability(ax: Any, found: Reliability, what: str = "success") -> None
     ax.set_xticks(scales, [f"{x:g}" for x in scales])
     ax.set_xticks([], minor=True)
     words = f"Starts with cost ≤ {found.level:g} (%)" if what == "success" else "Starts with all points right (%)"
-    ax.set(xlabel="Scale of the start", ylabel=words, ylim=(-3, 103))
+    ax.set(xlabel="Standard deviation of the start", ylabel=words, ylim=(-3, 103))
     ax.grid(True, color=INK, alpha=0.15, linewidth=0.8)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
