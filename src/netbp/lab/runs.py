@@ -32,8 +32,9 @@ HOUR = 3600.0
 SHORT = 0.05
 """Seconds of training that are not worth keeping beside others."""
 BINS = 1024
-MARKED = 2000  # more points are not marked one by one in a frame
 """The most bins of costs in a frame."""
+MARKED = 2000
+"""The most points that a frame marks one by one."""
 
 
 class GoneError(Exception):
@@ -181,7 +182,7 @@ class LabRun:
         return float(values_at(self.method.rate, step, 1, "rate")[0])  # type: ignore[attr-defined]
 
     def _wrong(self, p: Vector, grid: int) -> dict[str, Array]:
-        """Section "wrong" of a frame with a picture: 1 for each point, held out or not, that the network puts into another category."""
+        """Section "wrong" of a frame with a picture: 1 for each point that the network puts into another category, held out or not."""
         points = self.experiment.labelled
         if grid == 0 or len(points.labels) > MARKED:
             return {}
