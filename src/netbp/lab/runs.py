@@ -182,7 +182,7 @@ class LabRun:
         return float(values_at(self.method.rate, step, 1, "rate")[0])  # type: ignore[attr-defined]
 
     def _wrong(self, p: Vector, grid: int) -> dict[str, Array]:
-        """Section "wrong" of a frame with a picture: 1 for each point that the network puts into another category, held out or not."""
+        """Section "wrong" of a frame with a picture: 1 for each point, held out or not, that is put into another category."""
         points = self.experiment.labelled
         if grid == 0 or len(points.labels) > MARKED:
             return {}
