@@ -172,10 +172,9 @@ def generalisation_curve(
     values = list(values)
     if not values or replicates < 1:
         raise ValueError(f"a curve needs a value and a replicate, but got {len(values)} values and {replicates} replicates")
-    seeds = [seed.spawn(2) for seed in np.random.SeedSequence(rng).spawn(replicates)]
 
     def one(k: int, r: int) -> tuple[Setting, tuple[float, ...]]:
-        data, start = (np.random.default_rng(seed) for seed in seeds[r])
+        data, start = streams_of(rng, r)
         problem = make(values[k], data)
         if problem.held_out is None:
             raise ValueError("the problem has no held-out data: let `make` give Problem(..., held_out=Data(x, y))")
@@ -194,6 +193,12 @@ def generalisation_curve(
         for i, name in enumerate(MEASURES)
     }
     return GeneralisationCurve(vary, tuple(found[k, 0][0] for k in range(len(values))), numbers)
+
+
+def streams_of(rng: int, r: int) -> tuple[Any, Any]:
+    """The streams of replicate r, for its data and for its start: made anew each time, since spawning from a stream changes it."""
+    data, start = (np.random.default_rng(np.random.SeedSequence(rng, spawn_key=(r, part))) for part in (0, 1))
+    return data, start
 
 
 def in_threads(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int | None = None) -> Any:

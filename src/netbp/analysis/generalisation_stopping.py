@@ -16,6 +16,7 @@ from netbp.analysis.generalisation import (
     in_threads,
     mean_interval,
     measured,
+    streams_of,
 )
 from netbp.analysis.path import visited
 from netbp.analysis.regression import Interval
@@ -87,10 +88,9 @@ def stopping_and_penalty(
     steps = [round(t / rate) for t in times]
     if not steps or sorted(set(steps)) != steps or steps[0] < 1:
         raise ValueError(f"times must be ascending and apart by at least the rate {rate:g}, but got {list(times)}")
-    seeds = [seed.spawn(2) for seed in np.random.SeedSequence(rng).spawn(replicates)]
 
     def one(r: int) -> tuple[Problem, list[tuple[float, ...]]]:
-        data, start = (np.random.default_rng(seed) for seed in seeds[r])
+        data, start = streams_of(rng, r)
         problem = make(0.0, data)
         p = problem.network.draw(start, scale)
         return problem, [measured(problem, q) for _, q in visited(problem, SteepestDescent(rate=rate), steps, p, start)]
