@@ -68,6 +68,9 @@ class CifarExperiment(ImageExperiment):
     preprocessing: PreprocessingName = field(
         default="paper", metadata={"help": "the paper's (mean image, contrast, whitening), or only scaled channels or pixels"}
     )
+    whitening_floor: float = field(
+        default=10.0, metadata={"help": "the paper's whitening amplifies nothing by more than its mean deviation over this"}
+    )
     train_images: int = field(default=0, metadata={"help": "use only the first so many training images; 0: all"})
     test_images: int = field(default=0, metadata={"help": "use only the first so many test images; 0: all"})
     picture: PictureName = field(
@@ -84,6 +87,8 @@ class CifarExperiment(ImageExperiment):
         for name, choice in (("validation", ValidationName), ("preprocessing", PreprocessingName)):
             if getattr(self, name) not in get_args(choice):
                 raise ValueError(f"{name} can be {' or '.join(get_args(choice))}, but {getattr(self, name)!r} was asked for")
+        if not self.whitening_floor > 0.0:
+            raise ValueError(f"the whitening's floor must be positive, for it is divided by, but it is {self.whitening_floor}")
         if min(self.train_images, self.test_images) < 0:
             raise ValueError("train_images and test_images must be at least 0, which means all")
 
@@ -111,9 +116,11 @@ class CifarExperiment(ImageExperiment):
         """The images, preprocessed: on the test images as the paper did, or fitted on what is trained on alone."""
         from netbp.data.preprocess import PAPER, preprocessed
         from netbp.data.steps import Scale, Standardise
+        from netbp.data.whitening import Whitening
 
         images, split = self.images(), self.validation == "split"
-        steps = {"paper": PAPER, "standardise": (Standardise(channels=3),), "scale": (Scale(),)}[self.preprocessing]
+        paper = (*PAPER[:-1], Whitening(self.whitening_floor))
+        steps = {"paper": paper, "standardise": (Standardise(channels=3),), "scale": (Scale(),)}[self.preprocessing]
         train, held_out, preprocessing = preprocessed(images, steps, "training" if split else "all")
         test = self._all().test if split else None
         N, M = len(np.asarray(train.x)), len(np.asarray(held_out.x))
