@@ -124,6 +124,22 @@ function chains(nodes, links) {
   return found;
 }
 
+/** The chains with their steps evened out, ends kept: for boundaries of which only the side of each grid point is known.
+ * @param {Chains} lines
+ * @param {number} [passes]
+ * @returns {Chains} */
+export function smoothed(lines, passes = 4) {
+  return lines.map((line) => {
+    let now = line;
+    for (let pass = 0; pass < passes; pass++) {
+      const next = now.slice();
+      for (let k = 2; k < now.length - 2; k++) next[k] = ((now[k - 2] ?? 0) + 2 * (now[k] ?? 0) + (now[k + 2] ?? 0)) / 4;
+      now = next;
+    }
+    return now;
+  });
+}
+
 /** The chains as a path on the canvas.
  * @param {Chains} lines
  * @param {(column: number) => number} x

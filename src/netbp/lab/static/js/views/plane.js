@@ -1,6 +1,6 @@
 /** The plane of figures 1, 4 and 8: regions, boundary and points. `drawPlane` is pure; the mount is in planemount.js. */
 
-import { boundary, categorySides, levelSides, pathOf } from "./contour.js";
+import { boundary, categorySides, levelSides, pathOf, smoothed } from "./contour.js";
 import { css } from "./colours.js";
 import { number } from "./format.js";
 import { closed, mark } from "./marks.js";
@@ -65,7 +65,8 @@ export function radius(size, n) {
 export function outline(grid, extent) {
   if (!grid) return null;
   const { n, values, category, shading } = grid;
-  if (category) return { n, extent, lines: boundary(n, n, categorySides(category, shading === "neuron" ? null : values)) };
+  if (category && shading === "neuron") return { n, extent, lines: smoothed(boundary(n, n, categorySides(category, null))) };
+  if (category) return { n, extent, lines: boundary(n, n, categorySides(category, values)) };
   return values && shading !== "neuron" ? { n, extent, lines: boundary(n, n, levelSides(values, 0)) } : null;
 }
 

@@ -1,6 +1,6 @@
 /** The plane in the page: pointer, keyboard, and what is drawn when. */
 
-import { fitCanvas, html, watchSize } from "./dom.js";
+import { fill, fitCanvas, html, watchSize } from "./dom.js";
 import { rounded } from "./format.js";
 import { drawPlane, frameOf, outline, paint, radius } from "./plane.js";
 import { extentOf, gridOf, legendOf, reading, score, viewOf, wrongPoints } from "./planemodel.js";
@@ -28,13 +28,19 @@ export function mountPlane(element, store, actions) {
   const words = html("output", { class: "plane-reading" });
   const tally = html("span", { class: "plane-tally" });
   const mistakes = html("input", { type: "checkbox", onchange: () => actions.option("wrong", mistakes.checked) });
-  const foot = html("div", { class: "plane-foot" }, words, tally, html("label", { class: "plane-wrong" }, mistakes, " mark errors"));
+  const shades = html("select", { class: "plane-shades", "aria-label": "What the plane is shaded by", onchange: () => {
+    const neuron = /^neuron:(\d+),(\d+)$/.exec(shades.value);
+    actions.chooseNeuron(neuron ? Number(neuron[1]) : null, neuron ? Number(neuron[2]) : undefined);
+    actions.option("plane", shades.value);
+  } });
+  const foot = html("div", { class: "plane-foot" }, html("label", {}, "shade ", shades), words, tally, html("label", { class: "plane-wrong" }, mistakes, " mark errors"));
   element.classList.add("view-plane");
   element.append(stage, foot);
 
   const image = document.createElement("canvas");
   const preview = previewOf(store);
   let [width, height] = [0, 0];
+  let exact = "";
   /** @type {Theme | null} */
   let theme = null;
   /** @type {[number, number] | null} */
@@ -55,7 +61,9 @@ export function mountPlane(element, store, actions) {
       parts.grid = grid;
       parts.extent = extentOf(frame, opened);
       parts.view = viewOf(frame, options.plane);
-      parts.lines = outline(grid, parts.extent);
+      const state = `${opened.run} ${frame.header.step} ${parts.extent.join()} ${grid.n}`;
+      if (grid.shading !== "neuron" || state !== exact) parts.lines = outline(grid, parts.extent);
+      if (grid.shading !== "neuron") exact = state; // a neuron's picture says only the side of each grid point
       parts.legend = legendOf(parts.view, opened);
       paint(image, grid, theme);
     }
@@ -77,6 +85,22 @@ export function mountPlane(element, store, actions) {
     dataset["frame"] = [left, top, w, h].map((v) => v.toFixed(2)).join(" ");
   }
 
+  let listed = "";
+  /** The choices of shade: regions, F1 - F2, and every neuron. @param {AppState} state */
+  function listShades({ opened, options }) {
+    if (!opened) return;
+    const widths = opened.layers.map(({ width }) => width);
+    const key = JSON.stringify([widths, opened.categories.length]);
+    if (key !== listed) {
+      listed = key;
+      const option = (/** @type {string} */ value, /** @type {string} */ text) => html("option", { value }, text);
+      const groups = opened.layers.map(({ l, width: n }) =>
+        html("optgroup", { label: `Layer ${l}` }, ...Array.from({ length: n }, (_, j) => option(`neuron:${l},${j + 1}`, `neuron ${j + 1} of layer ${l}`))));
+      fill(shades, option("category", "regions"), option("margin", opened.categories.length === 2 ? "F₁ − F₂" : "lead of the largest"), ...groups);
+    }
+    shades.value = options.plane;
+  }
+
   const frame = () => frameOf(width, height, parts.extent, theme?.size ?? 13, parts.legend !== "");
 
   store.subscribe((state, before) => {
@@ -87,6 +111,7 @@ export function mountPlane(element, store, actions) {
     if (state.opened?.run !== before.opened?.run) preview.set({ next: null });
     const seen = state.frame !== before.frame || state.opened !== before.opened || state.options !== before.options;
     if (seen) look(state);
+    if (state.opened !== before.opened || state.options !== before.options) listShades(state);
     mistakes.checked = Boolean(state.options["wrong"]);
     canvas.classList.toggle("deleting", state.options.tool === "delete");
     if (seen || state.pinned !== before.pinned || state.chosen !== before.chosen) draw();
