@@ -99,7 +99,7 @@ class RandomLabels:
         found = self.of(share)
         if len(found) > 1:
             mean, half = self.mean(share, "unseen")
-            return mean - half, mean + half
+            return max(0.0, mean - half), min(1.0, mean + half)
         within = _wilson(found[0].unseen, self.held_out)
         return within.low, within.high
 

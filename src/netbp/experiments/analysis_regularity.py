@@ -71,7 +71,7 @@ class RandomLabelsExperiment:
     N: int = field(default=30, metadata={"help": "training points of the plane"})
     images: int = field(default=5000, metadata={"help": "training images of CIFAR-10"})
     shares: str = field(default="", metadata={"help": "shares of random labels; in the plane 0,0.25,0.5,0.75,1, else 0,1"})
-    replicates: int = field(default=0, metadata={"help": "networks for each share; 3 in the plane and 1 for CIFAR-10"})
+    replicates: int = field(default=0, metadata={"help": "networks for each share; 10 in the plane and 1 for CIFAR-10"})
     epochs: int = field(default=0, metadata={"help": "the most epochs; 3,000 in the plane and 100 for CIFAR-10"})
     width: int = field(default=100, metadata={"help": "neurons in each of the two hidden layers in the plane"})
     noise: float = field(default=0.1, metadata={"help": NOISE})
@@ -109,7 +109,7 @@ class RandomLabelsExperiment:
         plane = self.data != "cifar"
         problem, method, per = self.parts()
         shares = _shares(self.shares or ("0,0.25,0.5,0.75,1" if plane else "0,1"))
-        epochs, replicates = self.epochs or (3000 if plane else 100), self.replicates or (3 if plane else 1)
+        epochs, replicates = self.epochs or (3000 if plane else 100), self.replicates or (10 if plane else 1)
         return random_labels(problem, method, epochs * per, per, shares, replicates, he, self.seed, progress)
 
     def draw(self, result: RandomLabels | None = None) -> Any:

@@ -30,15 +30,23 @@ def shares_of(found: RandomLabels) -> list[tuple[float, Any, str]]:
 
 
 def draw_fits(ax: Any, found: RandomLabels) -> None:
-    """The training error by epoch, one line for each network; colours tell the shares of random labels."""
-    last = 0.0
+    """The training error by epoch, one line for each network, over a fiftieth of its epochs averaged; colours tell the shares."""
+    first, last = np.inf, 0.0
     for at, colour, words in shares_of(found):
         for k, curve in enumerate(found.curves_of(at)):
-            epochs = np.asarray(curve.steps) / found.steps_per_epoch
+            window = max(1, len(curve.steps) // 50)
+            epochs, errors = (
+                np.convolve(values, np.full(window, 1 / window), "valid")
+                for values in (np.asarray(curve.steps) / found.steps_per_epoch, curve.errors)
+            )
             own = {"color": colour, "linewidth": 2.0 if len(found.of(at)) == 1 else 1.1, "label": "_" if k else words}
-            ax.plot(epochs, 100 * curve.errors, **own)
-            last = max(last, float(epochs[-1]))
+            ax.plot(epochs, 100 * errors, **own)
+            first, last = min(first, float(epochs[-1])), max(last, float(epochs[-1]))
     ax.set(xlabel="Epoch", ylabel="Training error (%)", xlim=(0, last), ylim=(0, None))
+    if last > 5 * first:  # some fit much sooner than others
+        ax.set_xscale("log")
+        ax.set_xlim(1, last)
+        decades(ax.xaxis, 1, last)
     _finish(ax)
 
 
@@ -54,7 +62,7 @@ def draw_unseen(ax: Any, found: RandomLabels) -> None:
     )
     ax.plot(100 * shares, 100 * error, "s-", color=BLUE, label="training points")
     ax.axhline(100 * found.chance, color=INK, linestyle=":", label="guessing")
-    ax.set(xlabel="Random labels (%)", ylabel="Error (%)", xlim=(-4, 104), ylim=(-3, 1.35 * 100 * max(found.chance, unseen.max())))
+    ax.set(xlabel="Random labels (%)", ylabel="Error (%)", xlim=(-4, 104), ylim=(-3, 105))
     _finish(ax)
 
 
