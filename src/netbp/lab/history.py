@@ -106,8 +106,8 @@ class Curve:
         """Keep a value, if its step is not too near the last one's."""
         if not self.wants(step):
             return
-        if self.count == MOST_VALUES:
-            half = self._rows[::2].copy()
+        if self.count >= MOST_VALUES:
+            half = self.rows[::2].copy()
             self.count, self.spacing = len(half), (half[-1, 0] - half[0, 0]) / len(half)
             self._rows[: self.count] = half
         if self.count == len(self._rows):

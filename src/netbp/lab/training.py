@@ -28,8 +28,8 @@ LONG = 60.0
 """The same for what must be at its step, such as a run's file."""
 PREPARING = 0.1
 """Seconds that a frame waits for machine code that is being compiled before it shows what there is."""
-SHARE = 10.0
-"""The norms and held-out costs along a run take at most a tenth of the time of its steps."""
+SHARE, GRACE = 0.1, 0.02
+"""Looking at norms and held-out costs along a run takes at most a tenth of the time of its steps, and so many seconds."""
 
 
 class Front(NamedTuple):
@@ -65,7 +65,7 @@ class Training:
         self.rng = restored(state.stream)
         self.session = method.session(problem, state, self.rng, record)
         self.single = isinstance(method, Deterministic)  # SciPy's: each iterate is kept, for to come back means to begin anew
-        self.pace, self.looks, self.looked = 1, 0.0, 0.0
+        self.pace, self.looking = 1, 0.0
         self.front = Front(state, FINISHED, self._took(state)) if state.step >= steps else Front(state)
         self._work, self._gate, self.kept = threading.Lock(), threading.Lock(), threading.Lock()
         self._moved = threading.Condition()
@@ -218,14 +218,14 @@ class Training:
 
     def _look(self, state: State, seconds: float) -> list[float]:
         """The gradient's norm and, where points are held out, their cost; now and then, otherwise nothing."""
-        if seconds - self.looks < SHARE * self.looked or not self.norms.wants(state.step):
+        if self.looking > GRACE + SHARE * seconds or not self.norms.wants(state.step):
             return []
         before = time.perf_counter()
         with np.errstate(all="ignore"):
             found = [float(np.linalg.norm(self.problem.bound.gradient(state.p)))]
             if self.held is not None:
                 found.append(self.held.held_out_value(state.p))
-        self.looks, self.looked = seconds, time.perf_counter() - before
+        self.looking += time.perf_counter() - before
         return found
 
     def _took(self, state: State) -> str:
