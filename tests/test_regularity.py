@@ -199,19 +199,17 @@ def test_random_labels_change_what_they_should():
         with_random_labels(nb.Data(spare.x, np.ones((len(spare.x), 2)) / 2), 0.5)
 
 
-def test_a_network_fits_true_and_random_labels_and_only_the_one_generalises():
-    train, held_out = drawn_points("points", 24, 0.02, 0), drawn_points("points", 500, 0.02, 1)
-    train = nb.Data(np.random.default_rng(0).random((24, 2)), train.y)  # far apart, so that any labels are soon fitted
-    true = nb.Data(train.x, np.eye(2)[(np.asarray(train.x)[:, 0] > 0.5).astype(int)])
-    held_out = nb.Data(held_out.x, np.eye(2)[(np.asarray(held_out.x)[:, 0] > 0.5).astype(int)])
-    network = nb.Network.dense(2, 60, 60, 2, activation=[nb.relu, nb.relu, nb.identity])
+def test_a_network_fits_true_and_random_labels_and_random_ones_take_longer():
+    x, new = np.random.default_rng(0).random((16, 2)), np.random.default_rng(1).random((500, 2))
+    true, held_out = (nb.Data(at, np.eye(2)[(at[:, 0] > 0.5).astype(int)]) for at in (x, new))
+    network = nb.Network.dense(2, 100, 100, 2, activation=[nb.relu, nb.relu, nb.identity])
     problem = nb.Problem(network, nb.softmax_log_loss, true, held_out, engine=Reference())
     method = nb.StochasticGradient(nb.adam, 0.005, 8, sampling="epochs")
-    found = random_labels(problem, method, 2400, 3, (0.0, 1.0), 2, nb.he, rng=1)
+    found = random_labels(problem, method, 6000, 2, (0.0, 1.0), 2, nb.he, rng=1)
     assert all(fit.fitted and fit.error == 0.0 and fit.margins[0] > 0 for fit in found.fits)
-    assert found.mean(0.0, "unseen")[0] < 0.2
-    assert found.mean(1.0, "unseen")[0] > 0.25
+    assert found.mean(0.0, "unseen")[0] < 0.3 < found.mean(1.0, "unseen")[0]
     assert found.mean(1.0, "steps")[0] > found.mean(0.0, "steps")[0]
+    assert found.mean(1.0, "moved")[0] > found.mean(0.0, "moved")[0]
     assert found.chance == 0.5
     for k in range(2):
         assert found.of(0.0)[k].replicate == found.of(1.0)[k].replicate == k
@@ -455,7 +453,7 @@ def test_calibration_refuses_what_are_no_probabilities(P, y, words):
 SMALL = [
     RandomLabelsExperiment(N=12, shares="0,0.5,1", replicates=2, epochs=30, width=10, held_out=50),
     RandomLabelsExperiment(data="spirals", N=10, shares="0,1", replicates=1, epochs=5, width=5, held_out=50),
-    StabilityExperiment(N=8, twins=3, steps=300),
+    StabilityExperiment(N=4, twins=2, steps=30, layers="2-2-2"),
     SaturationExperiment(layers="2-3-2", steps=100, starts=2),
     SaturationExperiment(layers="2-3-2", steps=100, starts=1),
     DropoutEnsembleExperiment(N=20, width=8, epochs=5, passes=4),
