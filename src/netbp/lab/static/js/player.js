@@ -74,6 +74,7 @@ export function createPlayer(store, client, { busy, failed, later }) {
     /** @type {Partial<import("./types.js").AppState>} */
     const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step), connection: "ok" };
     if (wanted === null) patch.shown = step;
+    if (preparing) patch.message = frame.header.message;
     if (why === "steps" && preparing && step < after + steps) ahead += after + steps - step; // asked for again until it is there
     if (state.playing && !preparing && why === "play" && (ENDED.has(status) || (steps > 0 && step <= after))) {
       patch.playing = false;

@@ -70,7 +70,9 @@ export function mountGroups(element, store, actions) {
     if (!state.fields) return;
     const anew = state.fields !== before.fields || groups.childElementCount === 0;
     if (anew) build(state.fields);
-    if (anew || state.experiment !== before.experiment || state.opened !== before.opened || state.frame !== before.frame || state.options !== before.options) {
+    // the rate in force depends on the step shown, and only where it changes on the way
+    const onTheWay = state.shown !== before.shown && state.experiment.changes !== "";
+    if (anew || onTheWay || state.experiment !== before.experiment || state.opened !== before.opened) {
       for (const update of updates) update(state, before);
     }
   });

@@ -36,10 +36,10 @@ export function mountHeadline(element, status, store, actions) {
     const { opened, frame, experiment, fields } = state;
     if (state.error && !opened) return "";
     if (!opened) return "Starting the engine…";
-    if (frame?.header.preparing) return "Compiling machine code for this network: a few seconds, the first time only…";
+    if (state.playing && frame?.header.preparing) return "Compiling machine code for this network: a few seconds, the first time only…";
     if (isListing(experiment, fields)) {
       const header = frame?.header;
-      const end = header && header.step === experiment.steps && header.cost !== null ? `it ended at ${short(opened.scale_of_cost * header.cost)}` : "the paper's run ends at 7.3 × 10⁻⁴";
+      const end = header && header.step === experiment.steps && header.cost !== null ? `it ended at ${short(opened.scale_of_cost * header.cost)}` : "the paper's run ends at 7.3 × 10⁻⁴";
       return `This is Listing 6.1; ${end}.`;
     }
     return `Listing 6.1 with ${differenceText(state)}.`;

@@ -61,6 +61,7 @@ export function mountTabs(store, actions) {
   let shown = null;
   function update() {
     const { tab } = store.get();
+    slot("pages").hidden = !slot("images").hasChildNodes(); // one page only, as long as there are no images to see
     if (tab === shown) return;
     shown = tab;
     if (tab !== "images") side = tab;

@@ -29,7 +29,7 @@ export function mountTour(element, tools, store, actions) {
     element.hidden = false;
     opener.setAttribute("aria-pressed", "true");
     setText(title, `${at + 1}. ${stops[at].title}`);
-    setText(text, stops[at].text);
+    setText(text, stops[at].text.replace(/(\d)e-(\d)/g, "$1e\u2011$2")); // a number is not broken at its sign
     dots.replaceChildren(
       ...stops.map((one, i) => h("li", {}, h("button", { type: "button", class: i === at ? "dot on" : "dot", "aria-label": `Stop ${i + 1}: ${one.title}`, "aria-current": i === at ? "step" : false, title: one.title, on: { click: () => void go(i) } }))),
     );
