@@ -101,7 +101,7 @@ with nb.style():
     figure, ax = new_figure()
     for name, norms in by_layer.items():
         ax.semilogy(range(2, 2 + len(norms)), norms, marker="o", label=name)
-    ax.set(xlabel="Layer l", ylabel="|delta[l]|")
+    ax.set(xlabel="Layer", ylabel=r"$\|\delta^{[l]}\|$")
     ax.legend()
 lost = {name: norms[-1] / norms[0] for name, norms in by_layer.items()}
 print("from the last layer to the second the errors shrink by:", {name: f"{value:.1e}" for name, value in lost.items()})

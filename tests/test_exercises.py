@@ -183,9 +183,9 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 )
 def test_a_file_without_end_is_stopped(code: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "answer.py").write_text(code)
-    verdict = check(1, tmp_path / "answer.py", seconds=6.0)
+    verdict = check(1, tmp_path / "answer.py", seconds=2.0)
     assert not verdict.right
-    assert "answer.py gave no answer within 6 seconds, " + words in str(verdict)
+    assert "answer.py gave no answer within 2 seconds, " + words in str(verdict)
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
@@ -196,7 +196,7 @@ def test_what_a_stopped_file_has_started_is_stopped_too(tmp_path: Path) -> None:
         f"code = \"import time\\nwhile True:\\n    open({str(marks)!r}, 'a').write('.'); time.sleep(0.05)\"\n"
         "subprocess.Popen([sys.executable, '-c', code]).wait()\n"
     )
-    assert "gave no answer" in str(check(1, tmp_path / "answer.py", seconds=6.0))
+    assert "gave no answer" in str(check(1, tmp_path / "answer.py", seconds=2.0))
     time.sleep(0.3)
     before = marks.read_text() if marks.exists() else ""
     time.sleep(0.3)

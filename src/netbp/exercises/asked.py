@@ -30,10 +30,11 @@ class BrokenError(Exception):
 
 def main(number: int, answer: Path, notes: Path) -> None:
     """Ask the file, and write what was found."""
-    with notes.open("w", encoding="utf-8", buffering=1) as file:
+    check = import_module(f"netbp.exercises.{CHECKS[number]}").check
+    with notes.open("w", encoding="utf-8", buffering=1) as file:  # from now on the student's time counts
         try:
             asking = Asking(functions_in(number, answer), lambda words: note(file, asking=words))
-            import_module(f"netbp.exercises.{CHECKS[number]}").check(asking, np.random.default_rng(SEED))
+            check(asking, np.random.default_rng(SEED))
         except BrokenError as error:
             note(file, verdict="broken", what=str(error))
         except StudentError as error:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,8 @@ class Verdict:
 def check(number: int, answer: Path, seconds: float = SECONDS) -> Verdict:
     """Run the checks of exercise `number` on the file `answer`; whatever is wrong with the file is part of the verdict.
 
-    This executes the file, with the rights of the caller. Raises ValueError for an exercise that there is not and a time not above
-    0, FileNotFoundError for a file that is not there, IsADirectoryError for a folder.
+    This executes the file, with the rights of the caller. seconds: for the file and all questions. Raises ValueError for an
+    exercise that there is not and a time not above 0, FileNotFoundError and IsADirectoryError for what is no file.
     """
     if number not in EXERCISES:
         raise ValueError(f"there are exercises {min(EXERCISES)} to {max(EXERCISES)}, but exercise {number} was asked for")
@@ -45,6 +46,8 @@ def check(number: int, answer: Path, seconds: float = SECONDS) -> Verdict:
         words = [sys.executable, "-P", "-m", "netbp.exercises.asked", str(number), str(answer.resolve()), str(notes)]
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
+            while not notes.exists() and child.poll() is None:  # it loads our own modules first, however long that takes
+                time.sleep(0.01)
             code = child.wait(seconds)
             late = False
         except subprocess.TimeoutExpired:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from netbp.exercises.forward import listing, matrices
 from netbp.matlab import MatlabRandom
 from netbp.network import Network
 from netbp.problem import Problem
-from netbp.types import Data, Vector
+from netbp.types import Data, Indices, Vector
 
 STEPS = 1000
 OLD = "every derivative of a step is taken at the old weights: compute all deltas first, then change W and b"
@@ -25,23 +25,35 @@ def check(asking: Asking, rng: np.random.Generator) -> None:
     X, Y = rng.random((4, 2)), rng.random((4, 1))
     p, order = network.draw(rng, scale=1.0), rng.integers(4, size=6)
     problem = Problem(network, quadratic, Data(X, Y), engine=Reference())
-    asked(asking, problem, p, 0.7, order, "a 2-3-1 network, 4 points and 6 steps")
+    asked(asking, problem, p, 0.7, order, expected_costs(problem, p, 0.7, order), "a 2-3-1 network, 4 points and 6 steps")
+    problem, start = listing()
+    order, expected = paper()
+    asked(asking, problem, start, 0.05, order, expected, f"the first {STEPS:,} steps of Listing 6.1")
+    orders(asking, rng)
+
+
+@cache
+def paper() -> tuple[Indices, list[float]]:
+    """The points of Listing 6.1's first steps, as MATLAB draws them after the start, and its costs."""
     problem, start = listing()
     numbers = MatlabRandom(5000)
     numbers.randn(start.size, 1)  # what the start took of the stream
     order = np.asarray(numbers.randi(10, STEPS, 1), dtype=np.int64).ravel() - 1
-    asked(asking, problem, start, 0.05, order, f"the first {STEPS:,} steps of Listing 6.1")
-    orders(asking, rng)
+    return order, expected_costs(problem, start, 0.05, order)
 
 
-def asked(asking: Asking, problem: Problem, p: Vector, eta: float, order: Any, what: str) -> None:
+def expected_costs(problem: Problem, p: Vector, eta: float, order: Indices) -> list[float]:
+    """sum_i ||y_i - a_i||^2 after each step."""
+    costs = []
+    for k in order:
+        p = p - eta * problem.explain(p, np.asarray(problem.data.x)[k], np.asarray(problem.data.y)[k]).gradient
+        costs.append(2 * problem.N * problem.value(p))
+    return costs
+
+
+def asked(asking: Asking, problem: Problem, p: Vector, eta: float, order: Indices, expected: list[float], what: str) -> None:
     """The costs after each step: a wrong one is explained by the first that is wrong."""
     W, b = matrices(problem.network, p)
-    expected = []
-    for k in order:
-        x, y = np.asarray(problem.data.x)[k], np.asarray(problem.data.y)[k]
-        p = p - eta * problem.explain(p, x, y).gradient
-        expected.append(2 * problem.N * problem.value(p))
     words = f"costs(W, b, X, Y, {eta:g}, order) for {what}"
     came = asking.ask("costs", words, W, b, np.array(problem.data.x), np.array(problem.data.y), eta, order)
     got = asking.numbers(came, (len(order),), "the array of costs")
