@@ -39,11 +39,11 @@ def finished(jobs: Jobs, name: str) -> dict[str, Any]:
     ("fields", "starts", "steps"),
     [
         ({}, 70, 200),
-        ({"rule": "adam", "rate": 0.01, "batch": 3, "sampling": "epochs", "seed": 3}, 5, 60),
-        ({"method": "steepest", "rate": 1.0, "seed": 9}, 3, 40),
+        ({"rule": "adam", "rate": 0.01, "batch": 3, "sampling": "epochs", "seed": 3}, 2, 60),
+        ({"method": "steepest", "rate": 1.0, "seed": 9}, 2, 40),
         ({"method": "levenberg-marquardt"}, 66, 30),
         ({"method": "l-bfgs"}, 3, 40),
-        ({"activation": "identity", "rate": 3.0}, 3, 300),
+        ({"activation": "identity", "rate": 3.0}, 2, 300),
     ],
     ids=str,
 )

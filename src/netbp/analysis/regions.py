@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,8 +26,17 @@ def grid(network: Network, points: int, extent: Extent = UNIT) -> tuple[Vector, 
         raise ValueError(f"a region of the plane needs a network with 2 inputs, but {network.title} has {n}")
     if points < 2:
         raise ValueError(f"the grid needs at least 2 points a side, but {points} were asked for")
-    x1, x2 = np.linspace(*extent[:2], points), np.linspace(*extent[2:], points)
-    return x1, x2, np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
+    return _grid(points, *(float(edge) for edge in extent))
+
+
+@lru_cache(maxsize=4)
+def _grid(points: int, left: float, right: float, bottom: float, top: float) -> tuple[Vector, Vector, Matrix]:
+    """The same picture is asked for again and again while a network trains."""
+    x1, x2 = np.linspace(left, right, points), np.linspace(bottom, top, points)
+    rows = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
+    for array in (x1, x2, rows):
+        array.flags.writeable = False
+    return x1, x2, rows
 
 
 def grid_outputs(problem: Problem, p: ArrayLike, points: int = 501, extent: Extent = UNIT) -> tuple[Vector, Vector, Array]:
@@ -41,6 +52,8 @@ def margin(outputs: Array, category: int = 0) -> Array:
     """By how much F_category exceeds the other outputs, (..., n_L) -> (...): for two, F_1 - F_2; for one, against 1/2."""
     if outputs.shape[-1] == 1:
         return (0.5 - outputs[..., 0]) if category == 0 else (outputs[..., 0] - 0.5)
+    if outputs.shape[-1] == 2:
+        return np.asarray(outputs[..., category] - outputs[..., 1 - category])
     others = np.delete(outputs, category, axis=-1)
     return np.asarray(outputs[..., category] - others.max(axis=-1))
 

@@ -49,12 +49,12 @@ def plane(problem: Problem, p: Vector, points: int, view: str, extent: Extent) -
     if not (all(isfinite(edge) and abs(edge) <= 1e9 for edge in extent) and left < right and bottom < top):
         raise ValueError(f"the extent goes from left to right and from bottom to top, in finite numbers, but it is {extent}")
     outputs = grid_outputs(problem, p, points, extent)[2]
-    category = outputs.argmax(axis=-1).astype(np.uint8)
+    two = outputs.shape[-1] == 2
+    values = margin(outputs) if two else lead(outputs)
+    category = (values < 0.0).astype(np.uint8) if two else outputs.argmax(axis=-1).astype(np.uint8)
     if view.startswith("neuron:"):
         l, j = _neuron(view)
         values = grid_neuron(problem.network, p, l, j, points, extent)
-    else:
-        values = margin(outputs) if outputs.shape[-1] == 2 else lead(outputs)
     return {"grid": values.astype(np.float32), "category": category}
 
 
