@@ -108,7 +108,7 @@ export function decades(splits, counts) {
       return counts && exponent < 3 ? String(10 ** exponent) : powerOfTen(exponent);
     }
     const mantissa = Math.round(value / 10 ** Math.floor(Math.log10(value)));
-    const show = span < 1 ? true : span < 2.2 && (mantissa === 2 || mantissa === 5);
+    const show = splits.length <= 4 || (span < 2.2 && (mantissa === 2 || mantissa === 5));
     return show ? number(value, 2) : null;
   });
 }

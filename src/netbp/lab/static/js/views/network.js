@@ -136,8 +136,8 @@ export function mountNetwork(element, store, actions) {
     const key = JSON.stringify([sizes, opened.layers.map((y) => y.activation), width, height, chosen.neuron && Math.max(...sizes) > 10 ? chosen.neuron : 0, theme.size]);
     if (key !== built) {
       built = key;
-      const foot = 4.6 * theme.size;
       const margin = Math.min(width / 5, 5 * theme.size);
+      const foot = ((width - 2 * margin) / Math.max(1, sizes.length - 1) < 7.5 * theme.size ? 7.4 : 4.6) * theme.size;
       picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
       shape = layout(sizes, width, Math.max(40, height - foot), margin, chosen.neuron);
       groups.clear();

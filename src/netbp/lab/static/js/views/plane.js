@@ -253,6 +253,7 @@ function drawLegend(context, { grid, theme, legend }, frame) {
     context.fillRect(x + (k * width) / cells, y, width / cells + 0.6, height);
   }
   context.strokeStyle = theme.line;
+  context.lineWidth = 1;
   context.strokeRect(x, y, width, height);
   context.fillStyle = theme.ink;
   context.font = `${0.92 * size}px ${theme.font}`;
