@@ -72,7 +72,8 @@ export function createPlayer(store, client, { busy, failed, later }) {
     if (why === "play" && !state.playing) return; // paused in the meantime: what is shown stays; the costs come with the next frame
     seen = frame.header.seen;
     /** @type {Partial<import("./types.js").AppState>} */
-    const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step), connection: "ok" };
+    const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step) };
+    if (state.connection === "lost") patch.connection = "ok";
     if (wanted === null) patch.shown = step;
     if (preparing) patch.message = frame.header.message;
     if (why === "steps" && preparing && step < after + steps) ahead += after + steps - step; // asked for again until it is there

@@ -28,7 +28,7 @@ const EQUATIONS = {
   1: { name: "the sigmoid", math: row(i("σ"), paren(i("x")), o("="), frac(n(1), row(n(1), o("+"), sup(i("e"), row(o("−"), i("x")))))) },
   2: { name: "its slope", math: row(sup(i("σ"), o("′")), paren(i("x")), o("="), i("σ"), paren(i("x")), paren(n(1), o("−"), i("σ"), paren(i("x")))) },
   3: { name: "one layer", math: row(i("σ"), paren(i("W"), i("a"), o("+"), i("b"))) },
-  5: { name: "the targets", math: row(i("y"), o("="), sup(within("[", "]", n(1), o(","), n(0)), i("T")), `<mtext> in A, </mtext>`, sup(within("[", "]", n(0), o(","), n(1)), i("T")), `<mtext> in B</mtext>`) },
+  5: { name: "the targets", math: row(i("y"), o("="), sup(within("[", "]", n(1), o(","), n(0)), i("T")), `<mtext> in A,  </mtext>`, sup(within("[", "]", n(0), o(","), n(1)), i("T")), `<mtext> in B</mtext>`) },
   6: { name: "the cost of the ten points", math: row(cost, o("="), frac(n(1), n(10)), sum("i", n(10)), frac(n(1), n(2)), norm2(i("y"), paren(point("x", i("i"))), o("−"), i("F"), paren(point("x", i("i"))))) },
   7: { name: "the input layer", math: row(layer("a", n(1)), o("="), i("x")) },
   8: { name: "layer by layer", math: row(layer("a", l), o("="), i("σ"), paren(layer("W", l), layer("a", previous), o("+"), layer("b", l))) },

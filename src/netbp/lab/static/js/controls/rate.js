@@ -31,6 +31,7 @@ export function rateRow(fields, store, actions) {
   const line = row(titleOf("rate"), number, { help: `${field.help}; changed while it runs, it holds from that step on`, equation: field.equation });
   line.append(slider, note);
   line.classList.add("row-slider");
+  line.dataset.field = "rate";
   return {
     element: line,
     /** @param {AppState} state */
