@@ -79,7 +79,7 @@ assert max(multiples) < 64
 # Single precision has $u = 2^{-24}$. Listing 6.1 in both, with the same points drawn:
 
 # %%
-method, steps = nb.StochasticGradient(rate=0.05), 2000
+method, steps = nb.StochasticGradient(rate=0.05), 300
 paths = {
     name: nb.train(problem.on(nb.Tensor(precision=name, compile=False)), method, steps=steps, start=p, rng=nb.MatlabRandom(1)).p
     for name in ("float32", "float64")

@@ -70,8 +70,8 @@ assert np.abs(stopped / ridge - 1).max() < 0.1
 #
 # An algorithm that hardly depends on any single point cannot have learnt it by heart: if replacing one point changes the cost at
 # any place by at most $\varepsilon$ in the mean, then the expected gap between unseen and training cost is at most $\varepsilon$.
-# For convex costs with Lipschitz constant $M$ and $T$ steps with rates $\eta_t$ that are small enough, the stochastic gradient's twins
-# obey
+# For convex costs with Lipschitz constant $M$ and $T$ steps with rates $\eta_t$ that are small enough, the stochastic gradient's
+# twins obey
 #
 # $$E \|p_T - p_T'\| \le \frac{2 M}{n} \sum_{t \le T} \eta_t$$
 #
