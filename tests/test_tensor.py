@@ -22,6 +22,7 @@ from netbp.engines.tensor import advance as training
 from netbp.engines.tensor.advance import pieces_of
 from netbp.engines.tensor.cuda import Captured
 from netbp.engines.tensor.jacobian import available
+from netbp.engines.tensor.layers import blocks, outputs
 from netbp.engines.tensor.random import deleted, keys_of
 from netbp.rules import constants_of
 from test_chains import CHAINS, COSTS, problem_on, start
@@ -111,6 +112,37 @@ def test_clipped_pooling_has_the_references_windows(kind, shape, window, stride,
     network = nb.Network.chain(shape, nb.Conv(2, 2, pad=1), nb.Pool(window, stride, sides, kind), nb.tanh)
     problem, p = problem_on(network), start(network)
     close(problem.on(engine()).gradient(p), problem.gradient, p, "float64")
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+@pytest.mark.parametrize("shape", [(2, 9), (2, 7, 6)], ids=["signal", "image"])
+@pytest.mark.parametrize(
+    ("window", "stride", "pad"), [(2, None, 0), (3, 2, 1), (3, 1, 2), (3, 2, (0, 1)), (3, 3, (2, 0)), (4, 3, (1, 3))]
+)
+@pytest.mark.parametrize("activation", [nb.tanh, nb.relu], ids=repr)
+def test_the_form_for_the_compiler_is_the_same_function(kind, shape, window, stride, pad, activation):
+    """Outputs and slopes, also where entries of a window are equal, as behind a ReLU; a window that is the whole image."""
+    sides = (pad,) * (len(shape) - 1) if isinstance(pad, tuple) else pad
+    placed = nb.Network.chain(shape, nb.Conv(2, 2, pad=1, activation=activation), nb.Pool(window, stride, sides, kind))
+    network = nb.Network.chain(shape, *placed.layers, nb.Conv(3, placed.layers[-1].output[1:], activation=nb.tanh), nb.Dense(2))
+    p, x = (
+        torch.tensor(start(network)),
+        torch.randn(5, network.sizes[0], dtype=torch.float64, generator=torch.Generator().manual_seed(1)),
+    )
+    found = []
+    for translated in (False, True):
+        run = outputs(network, True, "cpu", translated)
+        f = torch.func.grad_and_value(lambda p, run=run: (run(tuple(blocks(network, p)), x, None, None) ** 3).sum())
+        found.append(f(p))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-10, atol=1e-12)
+
+
+def test_what_is_no_number_goes_through_pooling_for_the_compiler():
+    network = nb.Network.chain((1, 4, 4), nb.Pool(2, 2))
+    x = torch.arange(16.0)
+    x[[2, 5]] = torch.nan
+    plain, other = (outputs(network, True, "cpu", translated)((), x[None], None, None) for translated in (False, True))
+    assert plain.isnan().tolist() == other.isnan().tolist() == [[True, True, False, False]]
 
 
 def test_the_random_words_are_the_references():
@@ -303,6 +335,7 @@ def test_what_cannot_be_translated_runs_as_it_is_and_says_so_once(monkeypatch, c
     for function in (one, one, other):
         assert function(torch.tensor(1.0)) == 2.0
     assert "no C++ compiler" in one.reason
+    assert translation.Translated(lambda x: x + 1, lambda: lambda x: x + 2)(torch.tensor(1.0)) == 3.0  # the form for no compiler
     assert len(caplog.records) == 1
 
 

@@ -150,8 +150,11 @@ class Steps:
         key = (kind, m, pays, *rule)
         if key not in bound.functions:
             rest = rest_of_step(bound.objective, update)
-            part = bound.part(pays)
-            made = {"whole": lambda: whole_step(part, rest), "part": lambda: part, "rest": lambda: rest}[kind]()
-            made = Translated(made) if pays else made
+
+            def made_for(translated: bool) -> Any:
+                part = bound.part(translated)
+                return {"whole": lambda: whole_step(part, rest), "part": lambda: part, "rest": lambda: rest}[kind]()
+
+            made = Translated(made_for(True), lambda: made_for(False)) if pays else made_for(False)
             bound.functions[key] = Captured(made) if kind == "whole" and bound.device.type == "cuda" else made
         return bound.functions[key]

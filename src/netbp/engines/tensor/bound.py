@@ -108,19 +108,22 @@ class BoundTensor:
 
     def part(self, translated: bool) -> Any:
         """`part_of_step` with these settings."""
-        return part_of_step(self.objective, self.dtype, autocast(self.device, self.autocast), translated)
+        return part_of_step(self.objective, self.dtype, autocast(self.device, self.autocast), self.device, translated)
 
     @cached_property
     def evaluated(self) -> Any:
         """(blocks, rows) -> a[L] in evaluation."""
-        run = outputs(self.objective.network, False)
+        run = outputs(self.objective.network, False, self.device)
         return lambda parts, x: run(parts, x.to(self.dtype), None, None)
 
     @cached_property
     def translated_outputs(self) -> Any:
         """(p, rows) -> a[L] in evaluation, translated, for blocks of one length."""
-        network, run = self.objective.network, outputs(self.objective.network, False, translated=True)
-        return Translated(lambda p, x: run(blocks(network, p), x.to(self.dtype), None, None))
+        network, run = self.objective.network, outputs(self.objective.network, False, self.device, translated=True)
+        plain = self.evaluated
+        return Translated(
+            lambda p, x: run(blocks(network, p), x.to(self.dtype), None, None), lambda: lambda p, x: plain(blocks(network, p), x)
+        )
 
     @cached_property
     def cost(self) -> Any:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F  # noqa: N812
 
 from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, step, tanh
 from netbp.engines.tensor.pooling import built_in, clipped, present
+from netbp.engines.tensor.pooling_translated import Windows, axes
 from netbp.engines.tensor.random import deleted, mirrored
-from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Geometry, Layer, Pool, geometry
+from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, geometry
 from netbp.network import Network
+from netbp.windows import Geometry
+
+
+class How(NamedTuple):
+    """training: whether random layers draw; device: where it will run; translated: whether it is for torch.compile."""
+
+    training: bool
+    device: torch.device
+    translated: bool
+
 
 Applied = Callable[[Any, Any, Any], Any]
 """(a, (W, b) or None, (first, keys) or None) -> the layer's output; W lies as in p."""
@@ -54,13 +65,14 @@ def blocks(network: Network, p: Any) -> list[Any]:
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=False)] + parts[len(shapes) :]
 
 
-def outputs(network: Network, training: bool, translated: bool = False) -> Callable[[Any, Any, Any, Any], Any]:
+def outputs(network: Network, training: bool, device: Any = "cpu", translated: bool = False) -> Callable[[Any, Any, Any, Any], Any]:
     """The function (blocks, x, first, keys) -> a[L], (m, n_L), of the rows x (m, n_1).
 
     training: whether random layers draw, from keys (random layers, 2), for the points first, ..., first + m - 1 of a batch.
-    translated: whether it is for torch.compile; images then lie in memory with their channels together.
+    device: where it will run. translated: whether for torch.compile; images then lie in memory with their channels together.
     """
-    chain = [(applied(layer, training, translated), bool(layer.size), layer.random) for layer in network.layers]
+    how = How(training, torch.device(device), translated)
+    chain = [(applied(layer, how), bool(layer.size), layer.random) for layer in network.layers]
     shape, weighted = network.input, len(network.weighted)
     image = translated and len(shape) == 3
 
@@ -79,25 +91,31 @@ def outputs(network: Network, training: bool, translated: bool = False) -> Calla
     return run
 
 
-def applied(layer: Layer, training: bool, translated: bool) -> Applied:
+def applied(layer: Layer, how: How) -> Applied:
     """What the layer does. Raises NotImplementedError for a layer that the engine does not know."""
     if type(layer) not in KINDS:
         raise NotImplementedError(f"the tensor engine has no {layer!r}: use the reference engine, Problem(..., engine=Reference())")
-    return KINDS[type(layer)](layer, training, translated)
+    return KINDS[type(layer)](layer, how)
 
 
-def dense(layer: Dense, training: bool, translated: bool) -> Applied:
+def dense(layer: Dense, how: How) -> Applied:
     """sigma(a W^T + b), row by row; W comes as it lies in p, which is W^T row by row."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     return lambda a, w, draw: sigma(torch.addmm(w[1], a.flatten(1), w[0]))
 
 
-def convolution(layer: Conv, training: bool, translated: bool) -> Applied:
+def convolution(layer: Conv, how: How) -> Applied:
     """The sum over channels and window, written as a correlation, (29) and (30), in one or two dimensions."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     signal, (window, stride, pad) = planar(geometry(layer))
     even = all(before == after for before, after in pad)
     inside = tuple(before for before, _ in pad) if even else (0, 0)
+
+    whole = how.translated and not signal and even and not any(inside) and tuple(layer.output[1:]) == (1, 1)
+
+    def product(a: Any, w: Any, draw: Any) -> Any:  # one window is the whole image: a product of matrices, on which less is spent
+        W, b = w
+        return sigma(torch.addmm(b, a.flatten(1), W.flatten(1).t()))[:, :, None, None]
 
     def apply(a: Any, w: Any, draw: Any) -> Any:
         W, b = w
@@ -108,48 +126,55 @@ def convolution(layer: Conv, training: bool, translated: bool) -> Applied:
         z = F.conv2d(a, W, b, stride=stride, padding=inside)
         return sigma(z.squeeze(-2) if signal else z)
 
-    return apply
+    return product if whole else apply
 
 
-def pooling(layer: Pool, training: bool, translated: bool) -> Applied:
+def pooling(layer: Pool, how: How) -> Applied:
     """The largest entry or the average of each window, clipped to the input."""
-    signal, how = planar(geometry(layer))
+    signal, given = planar(geometry(layer))
     size, out = ((1, *layer.input[1:]), (1, *layer.output[1:])) if signal else (layer.input[1:], layer.output[1:])
-    before, ceil = built_in(size, out, *how)
+    before, ceil = built_in(size, out, *given)
     largest = layer.kind == "max"
-    counts = None if ceil is not None or largest else present(size, *how)
+    counts = None if largest else torch.tensor(present(size, *given), dtype=torch.float32, device=how.device)
+
+    def as_it_is(a: Any) -> Any:
+        return clipped(a, largest, given, before, ceil, counts)
+
+    pooled: Callable[[Any], Any] = as_it_is
+    if how.translated:
+        windows = Windows(*axes(size, out, given), how.device)
+        pooled = windows.largest if largest else windows.averaged(as_it_is, counts)
 
     def apply(a: Any, w: Any, draw: Any) -> Any:
-        z = clipped(a.unsqueeze(-2) if signal else a, largest, how, before, ceil, counts, translated)
-        return z.squeeze(-2) if signal else z
+        return pooled(a.unsqueeze(-2)).squeeze(-2) if signal else pooled(a)
 
     return apply
 
 
-def elementwise(layer: Elementwise, training: bool, translated: bool) -> Applied:
+def elementwise(layer: Elementwise, how: How) -> Applied:
     """sigma(a)."""
     sigma = ACTIVATIONS.get(layer.activation, layer.activation.value)
     return lambda a, w, draw: sigma(a)
 
 
-def flatten(layer: Flatten, training: bool, translated: bool) -> Applied:
+def flatten(layer: Flatten, how: How) -> Applied:
     """A vector of the same numbers."""
     return lambda a, w, draw: a.flatten(1)
 
 
-def dropout(layer: Dropout, training: bool, translated: bool) -> Applied:
+def dropout(layer: Dropout, how: How) -> Applied:
     """Set to zero at random in training; scaled in training or in evaluation."""
     rate, scaled = layer.rate, layer.scaling == "training"
-    if training:
+    if how.training:
         factor = 1.0 / (1.0 - rate) if scaled else 1.0
         return lambda a, w, draw: torch.where(deleted(a, draw[0], draw[1], rate), 0.0, a * factor)
     return (lambda a, w, draw: a) if scaled else (lambda a, w, draw: a * (1.0 - rate))
 
 
-def flip(layer: Flip, training: bool, translated: bool) -> Applied:
+def flip(layer: Flip, how: How) -> Applied:
     """Mirrored, or not, in training."""
     probability = layer.probability
-    return (lambda a, w, draw: mirrored(a, draw[1], probability)) if training else (lambda a, w, draw: a)
+    return (lambda a, w, draw: mirrored(a, draw[1], probability)) if how.training else (lambda a, w, draw: a)
 
 
 KINDS: dict[type, Callable[..., Applied]] = {

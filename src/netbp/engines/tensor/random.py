@@ -11,6 +11,9 @@ import torch
 from netbp.engines import masks
 from netbp.network import Network
 
+LEAST = -(2**31)
+"""Of the 32-bit integers; one with its first bit turned over is as large as the word of its bits without sign, less 2^31."""
+
 
 def random_layers(network: Network) -> tuple[int, ...]:
     """The numbers l = 2, ..., L of the layers that draw."""
@@ -31,10 +34,22 @@ def keys_of(network: Network, seed: Any, t: int, steps: int) -> torch.Tensor:
 
 def deleted(a: Any, first: Any, keys: Any, rate: float) -> Any:
     """Where the outputs a (m, ...) of the points first, ..., first + m - 1 of a batch are set to zero. keys: (2,)."""
-    neurons = prod(a.shape[1:])
-    point = (first + torch.arange(a.shape[0], device=a.device)) * neurons
-    index = point.view(-1, *[1] * (a.dim() - 1)) + torch.arange(neurons, device=a.device).view(a.shape[1:])
-    return masks.words(index, keys[0], keys[1]) < masks.threshold(rate)
+    neurons, below = prod(a.shape[1:]), masks.threshold(rate)
+    if below in (0, 2**32):
+        return torch.full_like(a, below > 0, dtype=torch.bool)
+    point = ((first + torch.arange(a.shape[0], device=a.device)) * neurons).to(torch.int32)
+    neuron = torch.arange(neurons, dtype=torch.int32, device=a.device).view(a.shape[1:])
+    index, (one, other) = point.view(-1, *[1] * (a.dim() - 1)) + neuron, keys.to(torch.int32)
+    return (hashed(hashed(index ^ one) ^ other) ^ LEAST) < below + LEAST
+
+
+def hashed(x: Any) -> Any:
+    """`netbp.engines.masks.hashed` of the bits of 32-bit integers, of which a processor multiplies twice as many at once."""
+    x = x ^ ((x >> 16) & 0xFFFF)
+    x = x * 0x21F0AAAD
+    x = x ^ ((x >> 15) & 0x1FFFF)
+    x = x * 0x735A2D97
+    return x ^ ((x >> 15) & 0x1FFFF)
 
 
 def mirrored(a: Any, keys: Any, probability: float) -> Any:

@@ -30,14 +30,16 @@ def wrong(a: Any, y: Any) -> tuple[Any, Any]:
     return (before >= 1).sum(), (before >= 5).sum()
 
 
-def part_of_step(objective: Objective, dtype: Any, autocast: Callable[[], AbstractContextManager[Any]], translated: bool) -> Any:
+def part_of_step(
+    objective: Objective, dtype: Any, autocast: Callable[[], AbstractContextManager[Any]], device: Any, translated: bool
+) -> Any:
     """The function (p, x, y, shares, index, first, keys, scale) -> (g, told).
 
     It takes the points x[index] (m, n_1), which are the points first, ..., first + m - 1 of the batch, and gives scale times the
     sum of c_i grad C_i, (s,), and told = scale times (sum of c_i C_i, wrong at the first place, wrong at the first five), (3,).
     """
     network = objective.network
-    run, cost, counts = outputs(network, True, translated), costs_of(objective.cost), objective.cost.categories
+    run, cost, counts = outputs(network, True, device, translated), costs_of(objective.cost), objective.cost.categories
 
     def loss(parts: Any, rows: Any, targets: Any, share: Any, first: Any, keys: Any, scale: Any) -> Any:
         with autocast():

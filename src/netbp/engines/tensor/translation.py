@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +18,15 @@ told: set[str] = set()
 
 
 class Translated:
-    """A function that is translated when it is first called; where that fails it runs as it is.
+    """A function that is translated when it is first called; where that fails it runs as it is, or `otherwise()` in its place.
 
     reason: why it was not translated, or None. It is first recorded as a plain list of operations, with the shapes and settings
     that it has now, since torch.compile would take two functions made by the same factory, of two networks, for one. It may be
     called again with tensors of the same shapes only; neither rates nor step numbers, being tensors, are translated anew.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], otherwise: Callable[[], Callable[..., Any]] | None = None) -> None:
+        self.function, self.otherwise = function, otherwise
         self.translated: Callable[..., Any] | None = None
         self.reason: str | None = None
 
@@ -35,12 +36,15 @@ class Translated:
             return self.translated(*arguments)
         if self.reason is None:
             try:
-                translated = torch.compile(make_fx(self.function)(*arguments), fullgraph=True, dynamic=False)
-                out = translated(*arguments)
+                with warnings.catch_warnings():  # torch.compile warns of its own workings, which are nobody's here
+                    warnings.simplefilter("ignore")
+                    translated = torch.compile(make_fx(self.function)(*arguments), fullgraph=True, dynamic=False)
+                    out = translated(*arguments)
                 self.translated = translated
                 return out
             except Exception as error:  # no compiler, or one that fails; an error of the step itself comes again below
-                self.reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}" if str(error) else repr(error)
+                self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}" if str(error) else repr(error)
+                self.function = self.function if self.otherwise is None else self.otherwise()
                 tell(f"torch.compile could not translate the training step, which runs as it is, slower: {self.reason}")
         return self.function(*arguments)
 
