@@ -638,3 +638,48 @@ def test_the_tour_shows_what_it_says():
 
 def test_different_fields_are_told_sorted():
     assert list(different(PlaneExperiment(steps=5, batch=2, rate=0.1))) == ["batch", "rate", "steps"]
+
+
+# -- waiting -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_too_far_away_is_reached_in_several_frames(runs, monkeypatch):
+    monkeypatch.setattr(training, "PATIENCE", 0.0)
+    run, step, asked = opened(runs, steps=3000), 0, 0
+    run.training.ready.wait()
+    while step < 3000 and asked < 3000:
+        header, sections = decoded(run.frame(step, 0, 3000 - step, 0))
+        assert step < header["step"] <= 3000
+        np.testing.assert_array_equal(sections["p"], run.training.at(header["step"]).p)
+        step, asked = header["step"], asked + 1
+    assert asked > 1
+    np.testing.assert_array_equal(sections["p"], trained(run.experiment, 3000).p)
+
+
+def test_while_a_kernel_is_compiled_frames_show_what_there_is(runs, monkeypatch):
+    monkeypatch.setattr(training, "PREPARING", 0.0)
+    run = opened(runs, steps=100)
+    run.training.ready.wait()
+    run.frame(0, 0, 5, 0)
+    run.training.ready = threading.Event()
+    for steps in (1, 50, -1):
+        header, sections = decoded(run.frame(5, 0, steps, 6))
+        assert (header["preparing"], header["step"]) == (True, 5)
+        assert "compiling" in header["message"]
+        assert sections["grid"].shape == (6, 6)
+    assert "preparing" not in decoded(run.frame(2, 0, 2, 0))[0]  # what was computed already needs no kernel
+    assert decoded(run.frame(3, 0, 0, 0))[0]["step"] == 3
+    run.training.ready.set()
+    assert decoded(run.frame(5, 0, 1, 0))[0]["step"] == 6
+
+
+def test_what_must_be_at_its_step_says_so_when_it_cannot_be(runs, monkeypatch):
+    monkeypatch.setattr(training, "LONG", 0.0)
+    run = opened(runs, steps=10**8, record=0)
+    for ask in (
+        lambda: run.export("run", 10**8),
+        lambda: run.walk(10**8, [0.1, 0.2], 0),
+        lambda: runs.change_rate(run.name, 10**8, 0.1),
+    ):
+        with pytest.raises(ValueError, match="more than a minute away"):
+            ask()
