@@ -379,6 +379,27 @@ def test_other_engines_refuse_a_module_and_the_tensor_engine_is_chosen():
             nb.Problem(network, nb.quadratic, points(network), engine=engine)
 
 
+def translating(problem: nb.Problem) -> nb.Problem:
+    network = nb.TorchNetwork(problem.network.module, problem.network.shape, translate=True)
+    return nb.Problem(network, problem.cost, problem.data, engine=problem.engine)
+
+
+def test_a_translated_step_of_a_module_is_the_same_step():
+    """With batch normalisation, whose running means move as well; a module that draws is not translated."""
+    problem = problem_of("residual", nb.softmax_log_loss)
+    asked = translating(problem)
+    run, again = (nb.train(one, method(batch=5), steps=6) for one in (problem, asked))
+    (step,) = asked.bound.functions.values()
+    assert step.reason is None
+    np.testing.assert_allclose(again.p, run.p, rtol=1e-9, atol=1e-12)
+    assert again.state.memory.keys() == run.state.memory.keys()
+    for name, array in run.state.memory.items():
+        np.testing.assert_allclose(again.state.memory[name], array, rtol=1e-9, atol=1e-12)
+    drawing = translating(problem_of("normed", nb.softmax_log_loss))
+    nb.train(drawing, method(batch=5), steps=2)
+    assert not drawing.bound.functions
+
+
 def test_a_batch_that_normalisation_cannot_take_is_refused_in_words():
     problem = problem_of("normed")
     with pytest.raises(ValueError, match="cannot take a training step on 1 points: Expected more than 1 value"):

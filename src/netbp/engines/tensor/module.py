@@ -27,6 +27,7 @@ class TorchNetwork(Network):
 
     module: copied, with its parameters and buffers; it takes a batch (m, *input) and gives one tensor (m, ...), point by point in
     evaluation. input: the shape of one point, without the batch. integers: whether it takes whole numbers, such as tokens.
+    translate: whether training steps are translated by torch.compile, where the module draws no random numbers.
 
     The flat vector p, (s,), holds all parameters with two or more axes, the "weights", in the order of named_modules(), then all
     others, the "biases"; a tied parameter once. Parameters with requires_grad=False stay as they are and are not in p. Buffers,
@@ -35,7 +36,7 @@ class TorchNetwork(Network):
     single tensor, that has no parameters, or that draws random numbers in evaluation.
     """
 
-    def __init__(self, module: nn.Module, input: int | Sequence[int], integers: bool = False) -> None:
+    def __init__(self, module: nn.Module, input: int | Sequence[int], integers: bool = False, translate: bool = False) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"TorchNetwork takes a torch.nn.Module, but got {module!r}: for netbp's own layers use Network.chain")
         shape = (int(input),) if isinstance(input, int | np.integer) else tuple(int(n) for n in input)
@@ -55,6 +56,7 @@ class TorchNetwork(Network):
             "module": inside,
             "shape": shape,
             "integers": bool(integers),
+            "translate": bool(translate),
             "outputs": found.outputs,
             "neurons": found.neurons,
             "draws": found.draws,
@@ -74,6 +76,7 @@ class TorchNetwork(Network):
     module: nn.Module
     shape: Shape
     integers: bool
+    translate: bool
     outputs: int
     neurons: int
     draws: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import torch
 from netbp.engines import NO_ERRORS, Advanced, Choices, Memory, Update, masks
 from netbp.engines.tensor.settings import autocast
 from netbp.engines.tensor.step import rest_of_step, wrong
+from netbp.engines.tensor.translation import Translated
 from netbp.types import Array
 
 if TYPE_CHECKING:
@@ -119,24 +121,44 @@ def _part(
     bound: BoundModule, p: torch.Tensor, buffers: Tensors, index: torch.Tensor, scale: float, keys: tuple[int, int] | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """scale times the sum of c_i grad C_i of some points, (s,), and of their costs and errors, (3,); `buffers` are changed."""
-    q = p.detach().clone().requires_grad_()
-    targets, share = bound.y[index], None if bound.shares is None else bound.shares[index]
+    share = None if bound.shares is None else bound.shares[index]
+    given = (p, bound.x[index], bound.y[index], share, bound.number(scale), *buffers.values())
     devices = [bound.device] if bound.device.type == "cuda" else []
     with torch.random.fork_rng(devices) if keys is not None else nullcontext():
         if keys is not None:
             torch.manual_seed(keys[0] | keys[1] << 32)
-        tensors = bound.network.blocks(q) | bound.constants | buffers
+        try:
+            g, told, *after = function(bound, tuple(buffers), len(index))(*given)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"the module cannot take a training step on {len(index)} points: {error}") from error
+    buffers |= dict(zip(buffers, after, strict=True))
+    return g, told
+
+
+def function(bound: BoundModule, names: tuple[str, ...], m: int) -> Callable[..., Any]:
+    """`part_of` for m points, translated if the network asks for it, which one that draws cannot: its numbers would be others."""
+    if not (bound.network.translate and bound.engine.compile) or bound.network.random:
+        return part_of(bound, names)
+    if ("module", names, m) not in bound.functions:
+        bound.functions["module", names, m] = Translated(part_of(bound, names))
+    return bound.functions["module", names, m]  # type: ignore[no-any-return]
+
+
+def part_of(bound: BoundModule, names: tuple[str, ...]) -> Callable[..., Any]:
+    """The function (p, x, targets, share, scale, *buffers) -> (g, told, *buffers after); names: of the buffers."""
+
+    def part(p: Any, x: Any, targets: Any, share: Any, scale: Any, *buffers: Any) -> tuple[Any, ...]:
+        q = p.detach().clone().requires_grad_()
+        tensors = bound.network.blocks(q) | bound.constants | {n: b.clone() for n, b in zip(names, buffers, strict=True)}
         with autocast(bound.device, bound.autocast)():
-            try:
-                a = bound.network.apply(tensors, bound.rows(bound.x[index]), True)
-            except (RuntimeError, ValueError) as error:
-                raise ValueError(f"the module cannot take a training step on {len(index)} points: {error}") from error
-        buffers |= {name: tensors[name].detach() for name in buffers}
+            a = bound.network.apply(tensors, bound.rows(x), True)
         a = a.to(bound.dtype)
         each = bound.each(a, targets)
         total = (each if share is None else share * each).sum() * scale
         (g,) = torch.autograd.grad(total, q, materialize_grads=True)
-    a = a.detach()
-    first, five = wrong(a, targets) if bound.objective.cost.categories else (torch.zeros_like(total), torch.zeros_like(total))
-    told = torch.stack([total.detach().double(), first.double() * scale, five.double() * scale])
-    return g, told
+        a = a.detach()
+        first, five = wrong(a, targets) if bound.objective.cost.categories else (torch.zeros_like(total), torch.zeros_like(total))
+        told = torch.stack([total.detach().double(), first.double() * scale, five.double() * scale])
+        return g, told, *(tensors[name].detach() for name in names)
+
+    return part
