@@ -141,7 +141,7 @@ def function(bound: BoundModule, names: tuple[str, ...], m: int) -> Callable[...
         return part_of(bound, names)
     if ("module", names, m) not in bound.functions:
         bound.functions["module", names, m] = Translated(part_of(bound, names))
-    return bound.functions["module", names, m]  # type: ignore[no-any-return]
+    return bound.functions["module", names, m]
 
 
 def part_of(bound: BoundModule, names: tuple[str, ...]) -> Callable[..., Any]:
