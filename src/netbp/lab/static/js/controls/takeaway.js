@@ -61,6 +61,7 @@ export function mountTakeaway(element, store, actions) {
     ["network", "the network"],
     ["gradient", "the gradient"],
     ["weights", "the weights"],
+    ["surface", "the loss surface"],
   ];
   const pictures = h(
     "table",
@@ -83,7 +84,8 @@ export function mountTakeaway(element, store, actions) {
     if (!chosen) return;
     try {
       const told = JSON.parse(await chosen.text());
-      await actions.openExperiment(told.experiment ?? told, Number(told.step ?? 0));
+      if (typeof told?.experiment !== "object") throw new Error("it has no experiment in it");
+      await actions.openExperiment(told.experiment, Number(told.step ?? 0));
       box.close();
     } catch (error) {
       setText(note, `This file could not be read: ${error instanceof Error ? error.message : error}`);

@@ -38,7 +38,9 @@ export function mountTransport(element, store, actions) {
   const play = button({ icon: "play", id: "play", label: "Run", key: "space", class: "button-play", click: actions.toggle });
   const step = button({ icon: "step", id: "step", label: "One step", key: "→", click: actions.stepOnce });
   const epoch = button({ icon: "epoch", id: "epoch", label: "One epoch", key: "e", click: actions.epochOnce });
+  const seed = h("small", { class: "seed" });
   const start = button({ icon: "dice", id: "new-start", text: "New start", label: "A new start with the next seed", key: "n", click: actions.newSeed });
+  start.append(seed);
   explain(rewind, { title: "rewind", help: "Back to exactly the same start: the same weights, the same points drawn in the same order.", equation: "section 6" });
   explain(play, { title: "run", help: "Train from the step shown. At the end it starts again.", equation: "(15)" });
   explain(step, { title: "one step", help: "One update of all weights and biases.", equation: "(15)" });
@@ -101,6 +103,7 @@ export function mountTransport(element, store, actions) {
     if (document.activeElement !== at) at.value = whole(shown);
     at.size = Math.max(1, at.value.length);
     setText(of, `of ${whole(Number(experiment.steps ?? 0))}`);
+    setText(seed, Number(experiment.start) > 0 ? `start ${experiment.start}` : `seed ${experiment.seed ?? ""}`);
     const header = frame?.header;
     setText(cost.value, short(header?.cost));
     const factor = opened?.scale_of_cost ?? 1;
