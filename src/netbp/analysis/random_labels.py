@@ -208,7 +208,9 @@ def random_labels(
         raise ValueError("random labels are judged on unseen points: give Problem(..., held_out=Data(x, y))")
     if replicates < 1 or every < 1:
         raise ValueError(f"replicates and every must be at least 1, but they are {replicates} and {every}")
-    fits, curves, total = [], [], replicates * len(shares) * steps
+    fits: list[Fit] = []
+    curves: list[Curve] = []
+    total = replicates * len(shares) * steps
 
     def told(done: int) -> Any:
         return None if progress is None else lambda step, cost: progress(done + step, total, cost)

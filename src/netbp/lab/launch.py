@@ -49,7 +49,7 @@ def listen(port: int | None = None, host: str = "", framed_by: str = "") -> Laun
         raise ValueError(f"a port is a number from 0 (any free one) to 65535, but {port} was asked for")
     if host in EVERYWHERE[1:]:
         raise ValueError(f"the lab does not listen on {host}: give the one name or address by which others reach this machine")
-    names = ("localhost", "[::1]", LOOPBACK)
+    names: tuple[str, ...] = ("localhost", "[::1]", LOOPBACK)
     where = LOOPBACK
     if host and host not in ("localhost", LOOPBACK):
         where, names = host, (host,)

@@ -68,7 +68,7 @@ def experiment_of(problem: Problem) -> dict[str, Any]:
     return {
         "points": points_text(np.asarray(data.x, dtype=float), y.argmax(axis=1)),
         "layers": "-".join(str(n) for n in network.sizes),
-        "activation": ",".join(layer.activation.name for layer in network.layers),
+        "activation": ",".join(activation.name for activation in network.activations),
         "cost": problem.cost.name,
         "penalty": problem.penalty,
     }
