@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "torch", "jax")
+PACKAGES = ("numpy", "numba", "scipy", "scikit-learn", "torch", "jax", "starlette", "uvicorn")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,297 @@
+"""The lab: from the command to the picture, in headless Chromium.
+
+Claims: the address is printed at most 0.6 s after the interpreter could have printed something; the first paint comes at most
+0.5 s after the page is asked for, numba loading behind it; a click in the plane changes the picture within 0.1 s; at 200 x 200
+points, training flat out, there are at least 30 pictures a second and the 95th percentile of the gaps is under 40 ms; a million
+steps are shown from start to end in under 3 s; with three pages open, one of them stalled, the other two keep at least 0.8 of the
+pictures that two pages alone get, and the server's memory stays flat, also over as many frames as an hour's session has.
+
+    python -m benchmarks.lab [--rounds 5]
+
+Method: Chromium without a display (software drawing) through playwright, on the machine that also trains. A picture counts when
+the plane's colours are written to their canvas; the click counts from the browser's own time stamp of it. Every round has a
+server of its own, except for the memory, which is the server's resident set as the system tells it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from benchmarks.pairing import Contender, Report, Table, Target, arguments, in_turn, three
+
+COMMAND = [sys.executable, "-m", "netbp", "lab", "--no-browser", "--port", "0"]
+FLAT_OUT = (
+    """() => { const dial = document.getElementById("speed"); dial.value = dial.max; dial.dispatchEvent(new Event("input")); }"""
+)
+DRAWN = """
+  window.drawn = []; window.clicked = [];
+  const put = CanvasRenderingContext2D.prototype.putImageData;
+  CanvasRenderingContext2D.prototype.putImageData = function (...all) {
+    window.drawn.push(performance.now());
+    return put.apply(this, all);
+  };
+  document.addEventListener("pointerdown", (event) => window.clicked.push(event.timeStamp), true);
+"""
+HOUR = 30 * 3600
+"""Frames of an hour at 30 a second."""
+
+
+@contextmanager
+def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The lab as a process, and its address."""
+    process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, address_of(process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        if process.stdout:
+            process.stdout.close()
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    found = re.search(r"http\S+", process.stdout.readline())
+    if not found:
+        raise SystemExit("the lab printed no address")
+    return found[0]
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if not executable:
+        raise SystemExit("this benchmark needs chromium on the path")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def page_of(opened: Any, address: str, fields: str = "") -> Any:
+    """A page with the lab, ready: the first picture is there."""
+    page = opened.new_page(viewport={"width": 1440, "height": 900})
+    page.add_init_script(DRAWN)
+    page.goto(f"{address}&{fields}" if fields else address)
+    page.wait_for_function("() => window.drawn.length > 0", timeout=60_000)
+    return page
+
+
+def first_line() -> None:
+    process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True)
+    address_of(process)
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def bare_line() -> None:
+    subprocess.run([sys.executable, "-c", "print(1, flush=True)"], stdout=subprocess.PIPE, check=True)
+
+
+def first_paint(opened: Any) -> float:
+    """Seconds from the request for the page to the first paint, on a server that has just said its address."""
+    with server() as (_, address):
+        page = opened.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
+        out = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        page.close()
+    return float(out) / 1e3
+
+
+def click(page: Any, x: float, y: float) -> float:
+    """Seconds from a click in the plane to the next picture."""
+    page.wait_for_timeout(700)
+    page.evaluate("() => { window.drawn = []; window.clicked = []; }")
+    page.mouse.click(x, y)
+    page.wait_for_function("() => window.clicked.length > 0 && window.drawn.some((at) => at > window.clicked[0])")
+    return float(page.evaluate("() => window.drawn.find((at) => at > window.clicked[0]) - window.clicked[0]")) / 1e3
+
+
+def pictures(pages: list[Any], seconds: float) -> list[list[float]]:
+    """The gaps in seconds between the pictures of each page, training flat out."""
+    for page in pages:
+        page.evaluate(FLAT_OUT)
+        page.click("#play")
+    pages[0].wait_for_timeout(1000)
+    for page in pages:
+        page.evaluate("() => { window.drawn = []; }")
+    pages[0].wait_for_timeout(1000 * seconds)
+    times = [page.evaluate("() => window.drawn") for page in pages]
+    for page in pages:
+        page.click("#play")
+    return [[(b - a) / 1e3 for a, b in zip(each, each[1:], strict=False)] for each in times]
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def a_million(opened: Any) -> float:
+    """Seconds from the start button to the last step's picture."""
+    with server() as (_, address):
+        page = page_of(opened, address)
+        page.evaluate(FLAT_OUT)
+        page.wait_for_timeout(1500)  # the kernels are loaded
+        begun = perf_counter()
+        page.click("#play")
+        page.wait_for_function("() => document.getElementById('scrubber').value === '1000000'", timeout=60_000)
+        took = perf_counter() - begun
+        page.close()
+    return took
+
+
+def resident(process: subprocess.Popen[str]) -> float:
+    """The process's resident set in MB."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Asker:
+    """Asks for frames as a page does, over one connection."""
+
+    def __init__(self, address: str) -> None:
+        found = re.fullmatch(r"http://([\d.]+):(\d+)/#token=(.*)", address)
+        assert found is not None
+        origin = f"http://{found[1]}:{found[2]}"
+        self.connection = http.client.HTTPConnection(found[1], int(found[2]), timeout=60)
+        self.headers = {"Origin": origin, "X-Netbp-Token": found[3], "Content-Type": "application/json"}
+        self.after = self.seen = 0
+        self.run = self.post("/api/open", {"experiment": {"steps": 100_000_000, "rate": 0.01}})["run"]
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        self.connection.request("POST", path, json.dumps(body), self.headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{path}: {content[:300]!r}")
+        return json.loads(content) if content[:1] == b"{" else content
+
+    def frame(self, steps: int = -1, grid: int = 60) -> None:
+        body = {"after": self.after, "seen": self.seen, "steps": steps, "grid": grid, "view": "margin"}
+        content = self.post(f"/api/run/{self.run}/frame", body)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[4:8], "little")])
+        self.after, self.seen = header["step"], header["seen"]
+
+
+def an_hour() -> list[float]:
+    """The server's memory in MB at ten moments of as many frames as an hour has, 800 steps apart."""
+    out = []
+    with server() as (process, address):
+        asker = Asker(address)
+        for i in range(10):
+            for _ in range(HOUR // 10):
+                asker.frame(steps=800, grid=20)
+            out.append(resident(process))
+            print(f"  frames: {(i + 1) * HOUR // 10:,}, memory: {out[-1]:.0f} MB", flush=True)
+    return out
+
+
+def three_pages(opened: Any, seconds: float) -> tuple[float, float, list[float]]:
+    """Pictures a second of two pages, alone and beside a third that has stalled; the server's memory in MB before and after."""
+    with server() as (process, address):
+        pages = [page_of(opened, address, f"seed={i}&steps=100000000") for i in (1, 2)]
+        alone = pictures(pages, seconds)
+        stalled = Asker(address)
+        for _ in range(20):  # asks, and never reads
+            body = json.dumps({"after": 0, "seen": 0, "steps": 0, "grid": 300, "view": "margin"})
+            lines = [f"{name}: {value}" for name, value in stalled.headers.items()]
+            head = f"POST /api/run/{stalled.run}/frame HTTP/1.1\r\nHost: {stalled.connection.host}:{stalled.connection.port}\r\n"
+            head += "\r\n".join([*lines, f"Content-Length: {len(body)}"]) + "\r\n\r\n"
+            assert stalled.connection.sock is not None
+            stalled.connection.sock.sendall((head + body).encode())
+        before = resident(process)
+        beside = pictures(pages, seconds)
+        after = resident(process)
+    rate = [median(len(gaps) / seconds for gaps in both) for both in (alone, beside)]
+    return rate[0], rate[1], [before, after]
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    rounds = max(options.rounds, 5)
+    report = Report("lab", "The lab in the browser", (__doc__ or "").strip())
+    timed = in_turn(
+        [Contender("an interpreter that prints", bare_line), Contender("netbp lab, until its address", first_line)], rounds
+    )
+    report.timings("Until the first line, whole processes", timed)
+    beyond = median(b - a for a, b in zip(timed[0].seconds, timed[1].seconds, strict=True))
+    report.targets.append(Target("seconds until the address, beyond the interpreter's own start", beyond, 0.6))
+    rows = [["", "median", "least - most", "n"]]
+
+    def row(name: str, values: list[float], unit: str = "s") -> None:
+        rows.append([name, f"{three(median(values))} {unit}", f"{three(min(values))} - {three(max(values))}", str(len(values))])
+        report.seconds[name] = values
+
+    with browser() as opened:
+        paints = [first_paint(opened) for _ in range(rounds)]
+        row("first paint after the page's request", paints)
+        report.targets.append(Target("seconds from the page's request to the first paint", median(paints), 0.5))
+
+        with server() as (_, address):
+            page = page_of(opened, address)
+            page.wait_for_timeout(2000)
+            frame = page.locator("#plane canvas").first.bounding_box()
+            clicks = [
+                click(page, frame["x"] + frame["width"] * (0.3 + 0.05 * i), frame["y"] + frame["height"] * (0.3 + 0.04 * i))
+                for i in range(2 * rounds + 1)
+            ]
+            row("a click in the plane, until the picture has changed", clicks)
+            report.targets.append(Target("seconds from a click to the changed picture", median(clicks), 0.1))
+            page.close()
+
+        with server() as (_, address):
+            page = page_of(opened, address, "steps=100000000")
+            gaps = [pictures([page], 10.0)[0] for _ in range(rounds)]
+            rates = [1.0 / (sum(each) / len(each)) for each in gaps]
+            tails = [percentile(each, 0.95) for each in gaps]
+            row("pictures a second, 200 x 200, training flat out (10 s each)", rates, "1/s")
+            row("95th percentile of the gaps", tails)
+            report.targets.append(Target("pictures a second while training flat out", median(rates), 30.0, at_least=True))
+            report.targets.append(Target("seconds, 95th percentile of the gaps between pictures", median(tails), 0.04))
+            page.close()
+
+        millions = [a_million(opened) for _ in range(rounds)]
+        row("a million steps, shown from start to end", millions)
+        report.targets.append(Target("seconds for a million steps, shown from start to end", median(millions), 3.0))
+
+        alone, beside, memory = three_pages(opened, 10.0)
+        rows.append(["pictures a second and page, two pages", f"{alone:.1f} 1/s", "", "1"])
+        rows.append(["the same beside a third that has stalled", f"{beside:.1f} 1/s", "", "1"])
+        report.targets.append(Target("share of pictures kept beside a stalled page", beside / alone, 0.8, at_least=True))
+        report.targets.append(Target("MB that the server grew by meanwhile", memory[1] - memory[0], 20.0))
+    report.tables.append(Table("In the browser", rows))
+    hour = an_hour()
+    report.tables.append(
+        Table(
+            f"An hour's session, simulated: {HOUR:,} frames, {800 * HOUR // 10**6} million steps",
+            [["frames", *(f"{(i + 1) * HOUR // 10:,}" for i in range(10))], ["server's memory, MB", *(f"{m:.0f}" for m in hour)]],
+        )
+    )
+    report.targets.append(
+        Target("MB that the server grew by between the first and the last tenth of an hour", hour[-1] - hour[0], 20.0)
+    )
+    report.write()
+
+
+if __name__ == "__main__":
+    main()
