@@ -38,12 +38,12 @@ export function createChart(host, options) {
         {
           ...look, grid: xLog ? whole : grid, label: options.xLabel, size: 1.9 * theme.size, gap: 3, space: 5 * theme.size,
           values: (_, splits) => (xLog ? decades(splits, true) : splits.map((v) => count(v, true))),
-          ...(xLog ? { splits: logSplits, filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits } : {}),
+          ...(xLog ? { splits: logSplits, incrs: whatever, filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits } : {}),
         },
         {
           ...look, grid: whole, label: options.yLabel, size: 3.4 * theme.size, gap: 3, space: 1.9 * theme.size,
           values: (_, splits) => decades(splits, false),
-          splits: logSplits,
+          splits: logSplits, incrs: whatever,
           filter: (_, splits) => splits,
         },
       ],
@@ -71,6 +71,14 @@ export function show(plot, data, { x, y }) {
     plot.setScale("y", { min: y[0], max: y[1] });
   });
 }
+
+/** uPlot looks for a distance between places before it asks for them, and draws no axis when it finds none, as for 300 powers of ten.
+ * @param {Plot} _
+ * @param {number} __
+ * @param {number} least
+ * @param {number} most
+ * @returns {number[]} */
+const whatever = (_, __, least, most) => [most - least];
 
 /** The places on a logarithmic axis: 1 to 9 times the powers of ten between its ends. uPlot's own go on for ever for some ends, such
  * as 0.0951, whose first steps it rounds past the next power of ten.
@@ -108,7 +116,7 @@ export function decades(splits, counts) {
       return counts && exponent < 3 ? String(10 ** exponent) : powerOfTen(exponent);
     }
     const mantissa = Math.round(value / 10 ** Math.floor(Math.log10(value)));
-    const show = splits.length <= 4 || (span < 2.2 && (mantissa === 2 || mantissa === 5));
+    const show = splits.length <= 6 || (span < 2.2 && (mantissa === 2 || mantissa === 5)) || (span < 1.2 && mantissa === 3);
     return show ? number(value, 2) : null;
   });
 }

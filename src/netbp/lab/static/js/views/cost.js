@@ -13,7 +13,8 @@ import { watchTheme } from "./theme.js";
 /** @import { Theme } from "./theme.js" */
 
 /** What is drawn besides uPlot's lines. factor: what costs are multiplied by.
- * @typedef {{theme: Theme, curves: Curves, pinned: Curves | null, fit: Convergence | null, shown: number, factor: number}} CostModel */
+ * @typedef {{theme: Theme, curves: Curves, pinned: Curves | null, fit: Convergence | null, shown: number, factor: number,
+ *   diverged: {step: number, weight: string} | null}} CostModel */
 
 /** Plateaus, behind the curves.
  * @param {Plot} u
@@ -31,7 +32,7 @@ export function drawPlateaus(u, { theme, fit }) {
 /** Held-out and pinned curves, the fitted decay and the step shown.
  * @param {Plot} u
  * @param {CostModel} model */
-export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor }) {
+export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor, diverged }) {
   inside(u, (context, ratio) => {
     const line = (/** @type {Path2D} */ path, /** @type {string} */ colour, /** @type {number} */ width, /** @type {number[]} */ dash = []) => {
       context.strokeStyle = colour;
@@ -61,6 +62,19 @@ export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor }) 
     path.lineTo(x, u.bbox.top + u.bbox.height);
     line(path, theme.accent, 1.5);
     context.setLineDash([]);
+    if (diverged) {
+      const at = u.valToPos(Math.max(diverged.step, 1), "x", true);
+      const end = new Path2D();
+      end.moveTo(at, u.bbox.top);
+      end.lineTo(at, u.bbox.top + u.bbox.height);
+      line(end, theme.bad, 2);
+      const left = at > u.bbox.left + u.bbox.width / 2;
+      context.font = `600 ${0.92 * theme.size * ratio}px ${theme.font}`;
+      context.fillStyle = theme.bad;
+      context.textAlign = left ? "right" : "left";
+      context.textBaseline = "top";
+      context.fillText(`diverged at step ${count(diverged.step)}`, at + (left ? -5 : 5) * ratio, u.bbox.top + 3 * ratio);
+    }
   });
 }
 
@@ -80,8 +94,10 @@ export function mountCost(element, store, actions) {
   const reading = html("output", { class: "chart-reading" });
   const host = html("div", { class: "chart-host", tabindex: 0, role: "slider", "aria-label": "Step shown, on the curve of the cost", "aria-valuemin": 0 });
   const sentence = html("p", { class: "chart-sentence" });
+  const rows = html("tbody");
+  const table = html("table", { class: "visually-hidden" }, html("caption", {}, "The cost at some steps"), html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "step"), html("th", { scope: "col" }, "Cost, least"), html("th", { scope: "col" }, "Cost, greatest"))), rows);
   const tools = html("div", { class: "chart-tools" }, html("span", { class: "segmented", role: "group", "aria-label": "Axes" }, ...buttons), scaleLabel, legend, reading);
-  element.append(tools, host, sentence);
+  element.append(tools, host, sentence, table);
 
   /** @type {Plot | null} */
   let plot = null;
@@ -99,7 +115,7 @@ export function mountCost(element, store, actions) {
   /** @returns {CostModel | null} */
   function model() {
     const state = store.get();
-    return theme && { theme, curves: state.cost, pinned: state.pinned?.curves ?? null, fit, shown: state.shown, factor: factor(state) };
+    return theme && { theme, curves: state.cost, pinned: state.pinned?.curves ?? null, fit, shown: state.shown, factor: factor(state), diverged: state.frame?.header.diverged ?? null };
   }
 
   function build() {
@@ -169,6 +185,14 @@ export function mountCost(element, store, actions) {
     sentence.textContent = fit?.sentence ?? "";
   }
 
+  /** The curve as a table, for who cannot see it: about a dozen steps, while the run stands still. */
+  const tabulate = atMost(1000, () => {
+    const { cost, playing } = store.get();
+    if (playing) return;
+    const picked = [...new Set(Array.from({ length: 12 }, (_, k) => Math.round((k * (cost.length - 1)) / 11)))].filter((k) => k >= 0 && k < cost.length);
+    fill(rows, ...picked.map((k) => html("tr", {}, html("th", { scope: "row" }, count(cost.last[k] ?? 0)), html("td", {}, number(cost.min[k])), html("td", {}, number(cost.max[k])))));
+  });
+
   let asked = 0;
   /** Ask for plateaus and rate when the run stands still. */
   const converge = atMost(700, () => {
@@ -196,6 +220,7 @@ export function mountCost(element, store, actions) {
     if (rebuilt || other) build();
     else if (state.cost !== before.cost || state.shown !== before.shown || state.frame !== before.frame || state.pinned !== before.pinned || state.reached !== before.reached) update();
     if (rebuilt || other || state.pinned !== before.pinned || state.playing !== before.playing || state.cost.held.length > 0 !== before.cost.held.length > 0) label();
+    if (!state.playing && state.cost !== before.cost) tabulate();
     if (!state.playing && (other || state.playing !== before.playing || state.reached !== before.reached)) converge();
   }
 

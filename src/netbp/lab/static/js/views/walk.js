@@ -1,13 +1,18 @@
 /** Back propagation, step by step: the forward and the backward pass at the chosen point with the actual matrices (Lemma 1). */
 
-import { fill, html } from "./dom.js";
+import { fill, html, svg, watchSize } from "./dom.js";
 import { count, number } from "./format.js";
 import { inline, slope, symbol } from "./mathml.js";
+import { buildNetwork, drawNetwork } from "./network.js";
+import { layout, sizesOf } from "./networkmodel.js";
 import { previewOf } from "./preview.js";
+import { watchTheme } from "./theme.js";
 import { walkOf } from "./walkdata.js";
 import { stepsOf } from "./walksteps.js";
 
 /** @import { Actions, Opened, Store } from "../types.js" */
+/** @import { Theme } from "./theme.js" */
+/** @import { Walk } from "./walkdata.js" */
 /** @import { Step } from "./walksteps.js" */
 
 /** The answer of /difference.
@@ -48,6 +53,26 @@ export function drawCheck(element, check, [l, j, k]) {
   );
 }
 
+/** Draw the network small, with the layer of a step and the weights that it uses brought out.
+ * @param {SVGSVGElement} picture
+ * @param {{width: number, height: number, theme: Theme, opened: Opened, p: Float64Array, walk: Walk, step: Step}} model */
+export function drawPlace(picture, { width, height, theme, opened, p, walk, step }) {
+  const shape = layout(sizesOf(opened), width, height, Math.min(60, width / 8), null);
+  picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  /** @type {[number, Element][]} */
+  const groups = [];
+  const drawn = buildNetwork(picture, shape, ({ l }, group) => {
+    group.removeAttribute("tabindex");
+    group.removeAttribute("role");
+    groups.push([l, group]);
+  }, () => undefined);
+  drawNetwork(drawn, { layout: shape, p, layers: opened.layers, walk, theme });
+  const L = opened.layers.length + 1;
+  const uses = step.way === "backward" ? step.l + 1 : step.l === L && step.name.startsWith("the cost") ? 0 : step.l;
+  for (const [l, group] of groups) group.classList.toggle("in-walk", l === step.l);
+  for (const { edge, line } of drawn.edges) if (step.l > 0) line.setAttribute("stroke-opacity", edge.l === uses ? "1" : "0.16");
+}
+
 /** Fill the slot #walk.
  * @param {HTMLElement} element
  * @param {Store} store
@@ -74,7 +99,12 @@ export function mountWalk(element, store, actions) {
   const check = html("div", { class: "walk-check", "aria-live": "polite" });
   const nudge = html("div", { class: "walk-nudge" });
   const hint = html("p", { class: "walk-hint" }, "Choose a point: click one in the plane, or take one from this list.");
-  element.append(bar, chips, hint, body, check, nudge);
+  const picture = svg("svg", { class: "walk-picture", "aria-hidden": "true" });
+  const stage = html("div", { class: "walk-stage" }, picture);
+  element.append(bar, chips, hint, stage, body, check, nudge);
+  let [width, height] = [0, 0];
+  /** @type {Theme | null} */
+  let theme = null;
 
   const times = html("select", { "aria-label": "Times the rate", onchange: () => take() }, ...[1, 10, 100, 1000].map((m) => html("option", { value: m }, m === 1 ? "η" : `${m} η`)));
   const effect = html("output", { class: "walk-effect" });
@@ -97,7 +127,7 @@ export function mountWalk(element, store, actions) {
     const walk = source.get();
     const { opened } = store.get();
     const fits = walk && opened && walk.a.length === opened.layers.length + 1;
-    for (const part of [chips, body]) part.hidden = !fits;
+    for (const part of [chips, body, stage]) part.hidden = !fits;
     hint.hidden = Boolean(fits);
     if (!fits || !opened || !walk) {
       nudge.hidden = true;
@@ -111,6 +141,8 @@ export function mountWalk(element, store, actions) {
     where.textContent = `${place + 1} of ${steps.length} · ${step.way === "forward" ? "forward pass" : step.way === "backward" ? "backward pass" : "gradient"} · training step ${count(source.step())}`;
     fill(chips, ...steps.map((s, k) => html("button", { type: "button", class: `walk-chip way-${s.way}`, "aria-current": k === place ? "step" : null, "aria-label": `Step ${k + 1}: ${s.name}`, title: `${s.name} ${s.equation}`, onclick: () => go(k) }, shortName(s))));
     drawStep(body, step, pickable);
+    const { frame } = store.get();
+    if (theme && frame && frame.p.length === opened.size && width > 40) drawPlace(picture, { width, height, theme, opened, p: frame.p, walk, step });
     nudge.hidden = step.way !== "update";
     preview.set({ layer: step.l > 0 ? { l: step.l, way: step.way === "forward" ? "forward" : "backward" } : null });
     if (entry) compare(...entry);
@@ -206,7 +238,15 @@ export function mountWalk(element, store, actions) {
       else if (preview.get().layer) preview.set({ layer: null });
     }
   });
-  draw();
+  watchSize(stage, (w, h) => {
+    const first = width === 0;
+    [width, height] = [w, h];
+    if (first || store.get().tab === "walk") draw();
+  });
+  watchTheme(element, (now) => {
+    theme = now;
+    draw();
+  });
 }
 
 /** A step's mark on its button: z², a², δ³.
