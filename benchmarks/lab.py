@@ -243,6 +243,7 @@ def main() -> None:
         report.seconds[name] = values
 
     with browser() as opened:
+        report.notes.append(f"Chromium {opened.version}, without a display.")
         paints = [first_paint(opened) for _ in range(rounds)]
         row("first paint after the page's request", paints)
         report.targets.append(Target("seconds from the page's request to the first paint", median(paints), 0.5))
