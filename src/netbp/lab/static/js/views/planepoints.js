@@ -10,7 +10,7 @@ import { number, rounded } from "./format.js";
 const MOST = 200;
 
 let helps = 0;
-const HELP = "Arrow keys move it, Delete removes it, 1 to 8 set the category, Page Up and Page Down go to another, Enter chooses it.";
+const HELP = "Arrow keys move it, Delete removes it, a letter or a number sets its category, Page Up and Page Down go to another, Enter chooses it.";
 const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] });
 
 /** Keep the elements in step with the points.
@@ -59,8 +59,8 @@ export function pointKeys(overlay, store, actions) {
     else if (event.key === "PageUp") go(i - 1);
     else if (event.key === "Home") go(0);
     else if (event.key === "End") go(opened.points.length - 1);
-    else if (/^[1-8]$/.test(event.key)) {
-      const category = Number(event.key) - 1;
+    else if (/^[1-8a-h]$/i.test(event.key)) {
+      const category = /\d/.test(event.key) ? Number(event.key) - 1 : event.key.toLowerCase().charCodeAt(0) - 97;
       if (category < opened.categories.length) actions.setCategory(i, category);
     } else if (event.key === "Enter" || event.key === " ") actions.choosePoint(i);
     else return;
