@@ -61,7 +61,8 @@ export function pointKeys(overlay, store, actions) {
     else if (event.key === "End") go(opened.points.length - 1);
     else if (/^[1-8a-h]$/i.test(event.key)) {
       const category = /\d/.test(event.key) ? Number(event.key) - 1 : event.key.toLowerCase().charCodeAt(0) - 97;
-      if (category < opened.categories.length) actions.setCategory(i, category);
+      if (category >= opened.categories.length) return; // the page's own key
+      actions.setCategory(i, category);
     } else if (event.key === "Enter" || event.key === " ") actions.choosePoint(i);
     else return;
     event.preventDefault();
