@@ -47,8 +47,8 @@ export function mountHeadline(element, status, store, actions) {
 
   let said = "";
   store.subscribe((state, before) => {
-    setText(text, sentence(state));
-    element.title = text.textContent ?? "";
+    const now = sentence(state);
+    if (now !== text.textContent) element.title = text.textContent = now;
     back.hidden = !state.opened || isListing(state.experiment, state.fields);
     if (state.message !== before.message && state.message) setText(status, state.message);
     const header = state.frame?.header;

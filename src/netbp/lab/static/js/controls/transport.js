@@ -85,37 +85,49 @@ export function mountTransport(element, store, actions) {
 
   element.append(h("div", { class: "buttons" }, rewind, play, step, epoch), speed, history, readings, start);
 
-  /** @param {AppState} state */
-  function update(state) {
-    const { frame, opened, playing, shown, reached, experiment } = state;
+  /** What changes seldom.
+   * @param {AppState} state */
+  function settle({ opened, playing, speed: steps, experiment }) {
     setIcon(play, playing ? "pause" : "play");
     play.setAttribute("aria-label", playing ? "Pause" : "Run");
     play.title = `${playing ? "Pause" : "Run"} (space)`;
     play.classList.toggle("on", playing);
-    for (const control of [play, step, epoch, rewind, start]) /** @type {HTMLButtonElement} */ (control).disabled = !opened;
-    dial.value = String(placeOf(state.speed));
-    dial.setAttribute("aria-valuetext", speedText(state.speed));
-    setText(pace, speedText(state.speed));
+    for (const control of [play, step, epoch, rewind, start]) control.disabled = !opened;
+    dial.value = String(placeOf(steps));
+    dial.setAttribute("aria-valuetext", speedText(steps));
+    setText(pace, speedText(steps));
+    setText(of, `of ${whole(Number(experiment.steps ?? 0))}`);
+    setText(seed, Number(experiment.start) > 0 ? `start ${experiment.start}` : `seed ${experiment.seed ?? ""}`);
+    training = opened?.points.filter((point) => !point[3]).length ?? 0;
+    listing.item.hidden = (opened?.scale_of_cost ?? 1) === 1;
+    held.item.hidden = (opened?.points.length ?? 0) === training;
+  }
+
+  let training = 0; // points
+
+  /** What changes with every frame.
+   * @param {AppState} state */
+  function follow({ frame, opened, playing, shown, reached }) {
     scrubber.max = String(Math.max(1, reached));
     scrubber.value = String(shown);
     scrubber.disabled = reached === 0;
-    scrubber.setAttribute("aria-valuetext", `step ${whole(shown)} of ${whole(reached)}`);
-    if (document.activeElement !== at) at.value = whole(shown);
-    at.size = Math.max(1, at.value.length);
-    setText(of, `of ${whole(Number(experiment.steps ?? 0))}`);
-    setText(seed, Number(experiment.start) > 0 ? `start ${experiment.start}` : `seed ${experiment.seed ?? ""}`);
+    if (!playing) scrubber.setAttribute("aria-valuetext", `step ${whole(shown)} of ${whole(reached)}`);
+    if (document.activeElement !== at) {
+      at.value = whole(shown);
+      if (at.size !== at.value.length) at.size = Math.max(1, at.value.length);
+    }
     const header = frame?.header;
     setText(cost.value, short(header?.cost));
-    const factor = opened?.scale_of_cost ?? 1;
-    listing.item.hidden = factor === 1;
-    setText(listing.value, header?.cost === null || header?.cost === undefined ? "–" : short(factor * header.cost));
+    setText(listing.value, header?.cost === null || header?.cost === undefined ? "–" : short((opened?.scale_of_cost ?? 1) * header.cost));
     setText(gradient.value, short(header?.gradient, 3));
-    const training = opened?.points.filter((point) => !point[3]).length ?? 0;
     setText(right.value, header ? `${Math.round(header.right * training)}/${training}` : "–");
-    const out = (opened?.points.length ?? 0) - training;
-    held.item.hidden = out === 0;
-    setText(held.value, header && header.held_out !== null ? `${short(header.held_out, 3)} · ${percent(header.held_right ?? 0)}` : "–");
+    if (!held.item.hidden) setText(held.value, header && header.held_out !== null ? `${short(header.held_out, 3)} · ${percent(header.held_right ?? 0)}` : "–");
     setText(epochs.value, header ? whole(Math.floor(header.epoch)) : "–");
   }
-  store.subscribe(update);
+
+  store.subscribe((state, before) => {
+    if (state.playing !== before.playing || state.opened !== before.opened || state.speed !== before.speed || state.experiment !== before.experiment) settle(state);
+    follow(state);
+  });
+  settle(store.get());
 }
