@@ -9,7 +9,7 @@ import { count, number, powerOfTen } from "./format.js";
 
 /** series: the lines after the steps. under, over: what is drawn before and after them, in the canvas's own pixels. range: of the axes.
  * @typedef {{theme: Theme, width: number, height: number, xLog: boolean, xLabel: string, yLabel: string,
- *   series: uPlot.Series[], bands?: uPlot.Band[],
+ *   series: uPlot.Series[],
  *   range: () => {x: [number, number], y: [number, number]}, under?: (u: Plot) => void, over?: (u: Plot) => void,
  *   hover?: (step: number | null) => void}} ChartOptions */
 
@@ -48,7 +48,6 @@ export function createChart(host, options) {
         },
       ],
       series: [{}, ...options.series.map((line) => ({ points: { show: false }, scale: "y", ...line }))],
-      bands: options.bands ?? [],
       hooks: {
         drawClear: [(u) => options.under?.(u)],
         draw: [(u) => options.over?.(u)],
@@ -139,7 +138,50 @@ export function logLimits(least, most) {
   return [least / room, most * room];
 }
 
-/** Trace steps and values as a line in the canvas's pixels; of many points in one column of pixels, the least and the greatest.
+/** The maps from steps and values to the canvas's pixels, or null while the axes have no limits.
+ * @param {Plot} u
+ * @returns {{x: (step: number) => number, y: (value: number) => number, log: boolean} | null} */
+function maps(u) {
+  const [sx, sy] = [u.scales["x"], u.scales["y"]];
+  if (!sx || !sy || sx.min == null || sx.max == null || sy.min == null || sy.max == null) return null;
+  const log = sx.distr === 3;
+  const fx = log ? Math.log : (/** @type {number} */ v) => v;
+  const { left, top, width, height } = u.bbox;
+  const [x0, kx] = [fx(sx.min), width / (fx(sx.max) - fx(sx.min))];
+  const [y0, ky] = [Math.log(sy.max), height / (Math.log(sy.max) - Math.log(sy.min))];
+  return { x: (step) => left + kx * (fx(step) - x0), y: (value) => top + ky * (y0 - Math.log(value)), log };
+}
+
+/** Columns of pixels with the heights that a curve passes there: x, then the uppermost and the lowest y, three numbers each.
+ * @param {Plot} u
+ * @param {ArrayLike<number>} steps
+ * @param {ArrayLike<number>} low
+ * @param {ArrayLike<number>} high
+ * @param {number} length
+ * @param {number} factor
+ * @returns {number[]} */
+function columnsOf(u, steps, low, high, length, factor) {
+  const at = maps(u);
+  /** @type {number[]} */
+  const out = [];
+  if (!at) return out;
+  const bottom = u.bbox.top + u.bbox.height + 10;
+  let column = -1;
+  for (let k = 0; k < length; k++) {
+    const [step, most, least] = [steps[k] ?? 0, factor * (high[k] ?? 0), factor * (low[k] ?? 0)];
+    if (!(most > 0) || !Number.isFinite(most) || (at.log && step <= 0)) continue;
+    const [x, upper] = [Math.round(at.x(step)), at.y(most)];
+    const lower = least > 0 ? at.y(least) : bottom;
+    const end = out.length;
+    if (x === column) {
+      out[end - 2] = Math.min(out[end - 2] ?? upper, upper);
+      out[end - 1] = Math.max(out[end - 1] ?? lower, lower);
+    } else out.push((column = x), upper, lower);
+  }
+  return out;
+}
+
+/** Steps and values as a line in the canvas's pixels; of many points in one column of pixels, the least and the greatest.
  * @param {Plot} u
  * @param {ArrayLike<number>} steps
  * @param {ArrayLike<number>} values
@@ -148,32 +190,29 @@ export function logLimits(least, most) {
  * @returns {Path2D} */
 export function trace(u, steps, values, length, factor) {
   const path = new Path2D();
-  const [sx, sy] = [u.scales["x"], u.scales["y"]];
-  if (!sx || !sy || sx.min == null || sx.max == null || sy.min == null || sy.max == null) return path;
-  const fx = sx.distr === 3 ? Math.log : (/** @type {number} */ v) => v;
-  const { left, top, width, height } = u.bbox;
-  const [x0, kx] = [fx(sx.min), width / (fx(sx.max) - fx(sx.min))];
-  const [y0, ky] = [Math.log(sy.max), height / (Math.log(sy.max) - Math.log(sy.min))];
-  let [column, low, high, open] = [-1, 0, 0, false];
-  const flush = () => {
-    if (column < 0) return;
-    if (open) path.lineTo(column, low);
-    else path.moveTo(column, low);
-    if (high !== low) path.lineTo(column, high);
-    open = true;
-  };
-  for (let k = 0; k < length; k++) {
-    const [step, value] = [steps[k] ?? 0, factor * (values[k] ?? 0)];
-    if (!(value > 0) || (sx.distr === 3 && step <= 0)) continue;
-    const x = Math.round(left + kx * (fx(step) - x0));
-    const y = top + ky * (y0 - Math.log(value));
-    if (x === column) [low, high] = [Math.max(low, y), Math.min(high, y)];
-    else {
-      flush();
-      [column, low, high] = [x, y, y];
-    }
+  const columns = columnsOf(u, steps, values, values, length, factor);
+  for (let k = 0; k < columns.length; k += 3) {
+    const [x = 0, upper = 0, lower = 0] = [columns[k], columns[k + 1], columns[k + 2]];
+    path.lineTo(x, lower);
+    if (upper !== lower) path.lineTo(x, upper);
   }
-  flush();
+  return path;
+}
+
+/** The band between the least and the greatest values as a closed path.
+ * @param {Plot} u
+ * @param {ArrayLike<number>} steps
+ * @param {ArrayLike<number>} low
+ * @param {ArrayLike<number>} high
+ * @param {number} length
+ * @param {number} factor
+ * @returns {Path2D} */
+export function bandOf(u, steps, low, high, length, factor) {
+  const path = new Path2D();
+  const columns = columnsOf(u, steps, low, high, length, factor);
+  for (let k = 0; k < columns.length; k += 3) path.lineTo(columns[k] ?? 0, columns[k + 1] ?? 0);
+  for (let k = columns.length - 3; k >= 0; k -= 3) path.lineTo(columns[k] ?? 0, columns[k + 2] ?? 0);
+  path.closePath();
   return path;
 }
 

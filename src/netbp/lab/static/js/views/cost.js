@@ -1,8 +1,8 @@
 /** The cost against the step, as in figure 7: both kinds of axes, held-out and pinned curves, plateaus, the fitted decay, the step shown. */
 
-import { createChart, inside, show, trace } from "./chart.js";
+import { bandOf, createChart, inside, show, trace } from "./chart.js";
 import { css, parse } from "./colours.js";
-import { binAt, costLimits, costSeries, fitLabel, lastStep } from "./costmodel.js";
+import { binAt, costLimits, fitLabel, lastStep } from "./costmodel.js";
 import { atMost, fill, html, watchSize } from "./dom.js";
 import { count, number } from "./format.js";
 import { watchTheme } from "./theme.js";
@@ -29,7 +29,7 @@ export function drawPlateaus(u, { theme, fit }) {
   });
 }
 
-/** Held-out and pinned curves, the fitted decay and the step shown.
+/** The curve, held-out and pinned ones, the fitted decay and the step shown.
  * @param {Plot} u
  * @param {CostModel} model */
 export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor, diverged }) {
@@ -41,6 +41,10 @@ export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor, di
       context.lineJoin = "round";
       context.stroke(path);
     };
+    const band = bandOf(u, curves.last, curves.min, curves.max, curves.length, factor);
+    context.fillStyle = css(parse(theme.positive), 0.5);
+    context.fill(band);
+    line(band, theme.positive, 1.3);
     if (pinned) line(trace(u, pinned.last, pinned.max, pinned.length, factor), theme.muted, 1.5, [6, 4]);
     const { held } = curves;
     if (held.length) line(trace(u, held.step, held.value, held.length, factor), theme.negative, 1.6, [4, 2]);
@@ -106,8 +110,6 @@ export function mountCost(element, store, actions) {
   let [width, height] = [0, 0];
   /** @type {Convergence | null} */
   let fit = null;
-  /** @type {[Float64Array, Float64Array, Float64Array]} */
-  const room = [new Float64Array(0), new Float64Array(0), new Float64Array(0)];
   let limits = { x: /** @type {[number, number]} */ ([0, 10]), y: /** @type {[number, number]} */ ([0.1, 1]) };
 
   const factor = (state = store.get()) => (state.options["listing"] === false ? 1 : (state.opened?.scale_of_cost ?? 1));
@@ -126,8 +128,7 @@ export function mountCost(element, store, actions) {
     const times = factor() === 1 ? "Cost" : `${factor()} × Cost`;
     plot = createChart(host, {
       theme, width, height, xLog: options.curve === "loglog", xLabel: "step", yLabel: times,
-      series: [{ stroke: theme.positive, width: 1.4 }, { stroke: theme.positive, width: 1.4 }],
-      bands: [{ series: [1, 2], fill: css(parse(theme.positive), 0.45) }],
+      series: [],
       range: () => limits,
       under: (u) => {
         const now = model();
@@ -150,7 +151,7 @@ export function mountCost(element, store, actions) {
     const log = state.options.curve === "loglog";
     const most = Math.max(...curves.map(lastStep), state.reached);
     limits = { x: [log ? 1 : 0, Math.max(10, most)], y: costLimits(curves, factor(state)) };
-    show(plot, costSeries(state.cost, factor(state), log, room), limits);
+    show(plot, [limits.x], limits);
     host.setAttribute("aria-valuemax", String(state.reached));
     host.setAttribute("aria-valuenow", String(state.shown));
     host.setAttribute("aria-valuetext", `step ${count(state.shown)}, cost ${number(state.frame?.header.cost)}`);

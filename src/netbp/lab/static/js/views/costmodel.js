@@ -10,29 +10,6 @@ import { number } from "./format.js";
  *   interval?: [number | null, number | null], plateaus: {start: number, end: number, level: number}[], curve: [number, number][],
  *   sentence: string} & Record<string, any>} Convergence */
 
-/** Bins of costs as uPlot's series: last steps, greatest, least, times `factor`; what is not positive is left out on a logarithmic axis.
- * @param {Curves} curves
- * @param {number} factor
- * @param {boolean} xLog
- * @param {[Float64Array, Float64Array, Float64Array]} room  to write into; replaced when it is too short
- * @returns {[Float64Array, Float64Array, Float64Array]} */
-export function costSeries(curves, factor, xLog, room) {
-  let [x, high, low] = room;
-  if (x.length < curves.length) [x, high, low] = [0, 0, 0].map(() => new Float64Array(2 * curves.length));
-  let n = 0;
-  const [steps, most, least] = /** @type {[Float64Array, Float64Array, Float64Array]} */ ([x, high, low]);
-  for (let k = 0; k < curves.length; k++) {
-    const [step, max, min] = [curves.last[k] ?? 0, factor * (curves.max[k] ?? 0), factor * (curves.min[k] ?? 0)];
-    if (!(max > 0) || !Number.isFinite(max) || (xLog && step < 1)) continue;
-    steps[n] = step;
-    most[n] = max;
-    least[n] = min > 0 ? min : max * 1e-3;
-    n++;
-  }
-  room.splice(0, 3, steps, most, least);
-  return [steps.subarray(0, n), most.subarray(0, n), least.subarray(0, n)];
-}
-
 /** The least positive and the greatest finite of some curves, times `factor`.
  * @param {Curves[]} curves
  * @param {number} factor

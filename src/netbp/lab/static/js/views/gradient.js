@@ -1,7 +1,7 @@
 /** The 2-norm of the gradient of the cost against the step, with the share of saturated neurons of each layer. */
 
 import { createChart, inside, logLimits, show } from "./chart.js";
-import { fill, html, watchSize } from "./dom.js";
+import { atMost, fill, html, watchSize } from "./dom.js";
 import { count, number, percent } from "./format.js";
 import { scrubbing } from "./cost.js";
 import { watchTheme } from "./theme.js";
@@ -95,10 +95,11 @@ export function mountGradient(element, store, actions) {
     );
   }
 
+  const live = atMost(80, update);
   store.subscribe((state, before) => {
     const other = state.opened?.run !== before.opened?.run || state.options.curve !== before.options.curve;
     if (other) build();
-    if (state.cost !== before.cost || state.frame !== before.frame || state.shown !== before.shown) update();
+    if (state.cost !== before.cost || state.frame !== before.frame || state.shown !== before.shown) live();
   });
   watchTheme(element, (is) => {
     theme = is;
