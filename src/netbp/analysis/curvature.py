@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from netbp.analysis.density import spectral_density
 from netbp.analysis.lanczos import extreme_eigenvalues
 from netbp.analysis.noise import effective_rank
-from netbp.analysis.operators import Curvature, gauss_newton, hessian, layers_of
+from netbp.analysis.operators import Curvature, check_whole, gauss_newton, hessian, layers_of
 from netbp.analysis.tables import aligned
 from netbp.analysis.trace import Estimate, trace, trace_plus_plus
 from netbp.frames import Library, frame
@@ -131,6 +131,8 @@ def curvature(
     Hutchinson's and stochastic Lanczos quadrature; None chooses by the size, up to 500 exactly. products: with each matrix, for
     each kind of estimate. Raises ValueError as `hessian` and `gauss_newton` do.
     """
+    if exact:
+        check_whole(problem.size)
     value, g = problem.value_and_gradient(p)
     layers = (None, *layers_of(problem)) if by_layer else (None,)
     matrices = [(make, l) for l in layers for make in (hessian, gauss_newton)]

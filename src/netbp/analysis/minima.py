@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.analysis.operators import hessian
+from netbp.analysis.operators import check_whole, hessian
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -44,6 +44,7 @@ def newton(problem: Problem, p: ArrayLike, iterations: int = 100) -> Stationary:
     Each iteration makes the whole Hessian and its eigenvalues. Close to the end full steps are taken as long as each halves the
     gradient. Raises ValueError above 5,000 parameters.
     """
+    check_whole(problem.size)
     q = np.array(p, dtype=float)
     value, g = problem.value_and_gradient(q)
     lam, Q = np.linalg.eigh(hessian(problem, q).dense())

@@ -57,11 +57,7 @@ class Curvature(LinearOperator):  # type: ignore[misc]
     def dense(self) -> Matrix:
         """The whole matrix, (s, s), symmetric to the last bit, from s products. Raises ValueError above 5,000 parameters."""
         n = self.shape[0]
-        if n > LARGEST:
-            raise ValueError(
-                f"the whole {self.title} would have {n:,} rows, above the limit of {LARGEST:,}: use its products, one layer "
-                "of it (layer=), extreme_eigenvalues, trace or spectral_density"
-            )
+        check_whole(n, self.title)
         H = np.empty((n, n))
         for j in range(n):
             e = np.zeros(n)
@@ -71,6 +67,15 @@ class Curvature(LinearOperator):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<{self.title}, {self.shape[0]} by {self.shape[0]}>"
+
+
+def check_whole(n: int, title: str = "Hessian") -> None:
+    """Refuse, before any work, a whole matrix of more than 5,000 rows."""
+    if n > LARGEST:
+        raise ValueError(
+            f"the whole {title} would have {n:,} rows, above the limit of {LARGEST:,}: use its products, one layer "
+            "of it (layer=), extreme_eigenvalues, trace or spectral_density"
+        )
 
 
 def hessian(problem: Problem, p: ArrayLike, layer: int | None = None) -> Curvature:
