@@ -25,6 +25,7 @@ from netbp.types import Array
 
 __all__ = ["INTERRUPTED", "Run", "Series", "Snapshot", "stream", "train"]
 
+UNDER_WAY = "it was under way at step"  # how the message of a run begins that is saved while it goes on
 SAVE_EVERY, EPOCH_EVERY, PROGRESS_EVERY = 2.0, 1.0, 0.25  # seconds
 SAVING, SAVING_EPOCHS = 100.0, 10.0  # saving takes at most a hundredth of the time; at the ends of epochs, a tenth
 
@@ -152,7 +153,7 @@ class _Training:
             self.progress(self.snapshot.step, self.steps, self.snapshot.cost)
         epoch = self.epochs and self.snapshot.series
         if self.path is not None and now - self.saved >= (min(self.pause, self.pause_of_epochs) if epoch else self.pause):
-            unfinished = f"it was under way at step {self.snapshot.step} of {self.steps}: go on with resume="
+            unfinished = f"{UNDER_WAY} {self.snapshot.step} of {self.steps}: go on with resume="
             with contextlib.suppress(NotWrittenError):  # a disk may be full for a while: the next time, or the end, will tell
                 self._run(INTERRUPTED, unfinished, self._last_cost()).save(self.path)
             self.saved = time.monotonic()

@@ -22,6 +22,7 @@ from netbp.types import Array
 FORMAT, VERSION = "netbp run", 1
 SEAL = b"sha256:"
 DIGITS = 64
+GLANCE = 2**24  # bytes of a member that `glance` reads
 FIRST, PLACE = b"header.npy", 30  # the first member's name, and where a zip archive has it
 NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 KINDS = "fiub"  # floats, whole numbers and booleans: nothing that could hold an object
@@ -67,6 +68,31 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
         return unpack(content)
     except RunFileError as error:
         raise RunFileError(f"{os.fspath(path)} {error}") from None
+
+
+def glance(path: str | os.PathLike[str], *names: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header of a run's file and those of its arrays that are named and there, for lists of runs: the rest is not read.
+
+    The seal is therefore not checked: what is computed from comes from `read`. Raises RunFileError, FileNotFoundError.
+    """
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = {info.filename: info for info in archive.infolist()}
+            members = {
+                name: _array(name, archive.read(held[f"{name}.npy"]))
+                for name in ("header", *names)
+                if f"{name}.npy" in held and held[f"{name}.npy"].file_size <= GLANCE
+            }
+        header = json.loads(members.pop("header").tobytes().decode(), parse_constant=_refuse_constant)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # as in `unpack`: a dozen kinds
+        raise RunFileError(f"{os.fspath(path)} is not a run of netbp: {type(error).__name__}, {error}") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
+        raise RunFileError(f"{os.fspath(path)} is not a run of netbp that can be read: its header does not say so")
+    return header, members
 
 
 def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:

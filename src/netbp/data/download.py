@@ -5,6 +5,7 @@ An archive is never extracted: the wanted members are read from it, by exact nam
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -12,10 +13,12 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+OFFLINE: ContextVar[bool] = ContextVar("offline", default=False)
 BYSTANDER = 1 << 20  # the most bytes that a member nobody wants may have: a page to read, never a bomb
 
 
@@ -98,6 +101,16 @@ def locate(archive: Archive, folder: str | os.PathLike[str] | None = None) -> Fo
     return Found(fetch(archive.address, archive.sha256), archive)
 
 
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """What is not on this machine is meanwhile not fetched, but missing, as if there were no network."""
+    token = OFFLINE.set(True)
+    try:
+        yield
+    finally:
+        OFFLINE.reset(token)
+
+
 def fetch(address: str, sha256: str, folder: str = "") -> Path:
     """The file at `address`, from the cache or downloaded into it (with a progress bar on a terminal), its SHA-256 checked.
 
@@ -107,6 +120,8 @@ def fetch(address: str, sha256: str, folder: str = "") -> Path:
     target = cache_folder() / folder / address.rsplit("/", 1)[-1]
     if target.is_file() and _sum(target) == sha256:  # what is damaged on the disk is fetched again
         return target
+    if OFFLINE.get():
+        raise FileNotFoundError(_nowhere(address, target, "nothing is downloaded here", folder))
     try:
         import pooch
     except ImportError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+"""Formats that Pillow reads by itself: others call programs, or are read by code that few look at."""
+PIXELS = 40_000_000
 SIXTEEN_BIT = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -21,17 +25,42 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> NDA
     damaged one; OSError when it cannot be read.
     """
     path = Path(path)
+    _check_shape(shape)
+    _pillow()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not an image")
+    with path.open("rb") as file:
+        return _read(file, str(path), shape, None, None)
+
+
+def image_from_bytes(content: bytes, shape: tuple[int, int, int], name: str = "the file") -> NDArray[np.uint8]:
+    """The same from an image file's content, of whose origin nothing is known: a row (C H W,), uint8.
+
+    Only the kinds in KINDS are read, of at most PIXELS pixels. Raises ValueError, with `name` in it, as `read_image`.
+    """
+    _check_shape(shape)
+    return _read(io.BytesIO(content), name, shape, KINDS, PIXELS)
+
+
+def _check_shape(shape: tuple[int, int, int]) -> None:
     C, H, W = shape
     if C not in (1, 3) or H < 1 or W < 1:
         raise ValueError(f"an image is read as 1 or 3 channels of at least one pixel, but (C, H, W) = {shape} was asked for")
+
+
+def _read(
+    file: Any, path: str, shape: tuple[int, int, int], kinds: tuple[str, ...] | None, pixels: int | None
+) -> NDArray[np.uint8]:
+    """The image in a file; kinds: the formats to be tried, None for all; pixels: the most it may have, None for Pillow's limit."""
     Image, ImageOps = _pillow()
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not an image")
-    with path.open("rb") as file, warnings.catch_warnings():
+    C, H, W = shape
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a camera's damaged notes do no harm
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            image = Image.open(file)
+            image = Image.open(file, formats=kinds)
+            if pixels is not None and image.width * image.height > pixels:
+                raise Image.DecompressionBombError
             image.draft(None, (2 * W, 2 * H))  # a JPEG far larger is decoded at a fraction of its size
             image.load()
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):

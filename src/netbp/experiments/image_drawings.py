@@ -43,7 +43,9 @@ def draw_run(experiment: Any, run: Run) -> Any:
 
 def test_images(experiment: Any) -> Images:
     """The images of the experiment, its test images being those that the paper tests on, not a part of the training images."""
-    images: Images = replace(experiment, validation="test").images()
+    if hasattr(experiment, "validation"):
+        experiment = replace(experiment, validation="test")
+    images: Images = experiment.images()
     return images
 
 

@@ -17,6 +17,7 @@ from netbp.problem import Problem
 from netbp.types import Data, Vector
 
 if TYPE_CHECKING:
+    from netbp.data.images import Images
     from netbp.run import Run
 
 SHAPE = (1, 28, 28)
@@ -57,6 +58,12 @@ class MnistExperiment(ImageExperiment):
             return network_of(self.layers)
         filters = (Conv(20, 5, activation=relu), Pool(2), Conv(40, 5, activation=relu), Pool(2))
         return Network.chain(SHAPE, *filters, Dense(100, relu), Dense(10))
+
+    def images(self) -> Images:
+        """Training and test images, as they come."""
+        from netbp.data.mnist import mnist
+
+        return mnist(training=self.train_images, scaled=False)
 
     def prepare(self) -> Prepared:
         """Grey values in [0, 1]; the 10,000 test images to validate on."""

@@ -96,9 +96,15 @@ def draw_feature_maps(
         if a.ndim == 1 or a[0].size == 1:
             draw_bars(ax, a.reshape(-1), classes)
             continue
-        low, high = float(a.min()), float(np.quantile(a, BRIGHT)) or float(a.max())
+        low, high = black_and_white(a)
         show(ax, mosaic(np.clip((a - low)[..., None] / ((high - low) or 1.0), 0.0, 1.0)))
         ax.set_axis_off()
+
+
+def black_and_white(maps: ArrayLike) -> tuple[float, float]:
+    """The values of feature maps that are shown black and white: the least, and that of the largest hundredth."""
+    a = np.asarray(maps, dtype=float)
+    return float(a.min()), float(np.quantile(a, BRIGHT)) or float(a.max())
 
 
 def draw_bars(ax: Any, values: Array, names: Sequence[str] = ()) -> None:

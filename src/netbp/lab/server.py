@@ -26,6 +26,7 @@ from netbp.lab.guard import Guard, RefusedError
 from netbp.lab.launch import Launch
 
 if TYPE_CHECKING:
+    from netbp.lab.image_runs import ImageRuns
     from netbp.lab.jobs import Jobs
     from netbp.lab.runs import Runs
 
@@ -47,6 +48,7 @@ class Lab:
         self._lock = threading.Lock()
         self._runs: Runs | None = None
         self._jobs: Jobs | None = None
+        self._images: ImageRuns | None = None
 
     @property
     def runs(self) -> Runs:
@@ -68,6 +70,16 @@ class Lab:
                 self._jobs = Jobs()
             return self._jobs
 
+    @property
+    def images(self) -> ImageRuns:
+        """The saved runs of images."""
+        with self._lock:
+            if self._images is None:
+                from netbp.lab.image_runs import ImageRuns
+
+                self._images = ImageRuns(Path("runs") if self.folder is None else self.folder)
+            return self._images
+
     def warm(self) -> None:
         """Load the engine and take a first step, so that the first click need not."""
         try:
@@ -78,7 +90,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop what goes on."""
-        for held in (self._runs, self._jobs):
+        for held in (self._runs, self._jobs, self._images):
             if held is not None:
                 held.close()
 
@@ -192,6 +204,45 @@ class Lab:
             given.text("set"), given.whole("n", 100, low=1, high=10_000), given.number("noise", 0.1), given.whole("seed", 0)
         )
 
+    # -- saved runs of images ---------------------------------------------------------------------------------------------
+
+    def listed(self, body: dict[str, Any], **_: str) -> Any:
+        """The saved runs of images."""
+        return self.images.listed()
+
+    def curves(self, body: dict[str, Any], run: str) -> Any:
+        """Objective and errors by epoch."""
+        Fields(body)
+        return self.images.curves(run)
+
+    def confusion(self, body: dict[str, Any], run: str) -> Any:
+        """Which classes the network takes for which; fresh: of the newest state of a run that trains."""
+        given = Fields(body, "fresh")
+        return self.images.confusion(run, given.whole("fresh", 0, high=1) == 1)
+
+    def cell(self, body: dict[str, Any], run: str) -> Any:
+        """The images of a cell of the confusion matrix."""
+        given = Fields(body, "row", "column", "first", "count")
+        return self.images.cell(run, given.whole("row"), given.whole("column"), given.whole("first", 0), given.whole("count", 24))
+
+    def mistakes(self, body: dict[str, Any], run: str) -> Any:
+        """Images that are taken for something else."""
+        given = Fields(body, "first", "count", "order")
+        return self.images.mistakes(run, given.whole("first", 0), given.whole("count", 24), given.text("order", "test"))
+
+    def filters(self, body: dict[str, Any], run: str) -> Any:
+        """The weights of the first layer."""
+        Fields(body)
+        return self.images.filters(run)
+
+    def maps(self, body: dict[str, Any], run: str) -> Any:
+        """What the layers make of a test image."""
+        return self.images.maps(run, Fields(body, "image").whole("image", low=1))
+
+    def classify(self, content: bytes, run: str) -> Any:
+        """What the network makes of an image file, which is the body."""
+        return self.images.classify(run, content)
+
 
 def application(lab: Lab, launch: Launch) -> Guard:
     """The guarded application."""
@@ -213,6 +264,12 @@ def application(lab: Lab, launch: Launch) -> Guard:
         route("/api/job/{job}/cancel", lab.cancel),
         route("/api/surface", lab.surface),
         route("/api/points", lab.points),
+        route("/api/images", lab.listed, "GET"),
+        *(
+            route(f"/api/images/{{run}}/{work.__name__}", work)
+            for work in (lab.curves, lab.confusion, lab.cell, lab.mistakes, lab.filters, lab.maps)
+        ),
+        Route("/api/images/{run}/classify", _answering(lab.classify, bytes), methods=["POST"]),
     ]
     unknown = {404: _unknown, 405: _unknown}
     app = Starlette(routes=routes, exception_handlers=unknown)
@@ -227,10 +284,12 @@ async def _unknown(request: Request, error: Any) -> Response:
     return JSONResponse({"error": f"there is no {request.method} {request.url.path[:100]} here"}, error.status_code)
 
 
-def _answering(work: Callable[..., Any]) -> Handler:
+def _answering(work: Callable[..., Any], read: Callable[[bytes], Any] = parsed) -> Handler:
+    """A handler: the body, read, goes to `work` in a thread, and what that gives is the answer."""
+
     async def handler(request: Request) -> Response:
         try:
-            body = parsed(await request.body())
+            body = read(await request.body())
             return _response(await run_in_threadpool(work, body, **request.path_params))
         except ClientDisconnect:
             return Response(status_code=400)
