@@ -287,6 +287,13 @@ def test_costs_come_once_each_and_never_ahead_of_the_step_shown(runs):
     assert len(decoded(run.frame(0, 0, 4000, 0))[1]["costs"]) <= 1025
 
 
+def test_where_outputs_are_equal_the_first_category_wins_as_in_classify(runs):
+    run = opened(runs, scale=0.0)
+    _, plane = decoded(run.frame(0, 0, 0, 12))
+    assert not plane["grid"].any()
+    np.testing.assert_array_equal(plane["category"].ravel(), run.problem.classify(run.training.at(0).p, np.zeros((144, 2))))
+
+
 # -- too large a rate --------------------------------------------------------------------------------------------------
 
 
