@@ -399,6 +399,35 @@ def test_the_rate_changed_in_the_middle_joins_the_experiment():
 
 
 @needs_node
+def test_a_changed_rate_is_undone_at_the_step_shown():
+    script = """actions.play(); await tick(); actions.pause(); await settle(); actions.changeRate(0.1); await settle();
+    actions.undo(); await settle(); out([store.get().experiment.changes, log.filter((line) => line.startsWith("open")).at(-1)]);"""
+    changes, asked = node(FAKE + script, fields())
+    assert changes == ""
+    assert asked in {"open {} 30", "open {} 60"}
+
+
+@needs_node
+def test_machine_code_that_is_not_ready_is_waited_for():
+    script = """const real = client.frame; let calls = 0;
+    client.frame = async (run, body) => {
+      const still = frame(run, { after: body.after, steps: 0 });
+      still.header.preparing = true;
+      return calls++ < 3 && body.steps ? still : real(run, body);
+    };
+    actions.stepOnce(); await settle(); for (let i = 0; i < 6; i++) await tick();
+    const one = store.get().shown; calls = 0; actions.play(); for (let i = 0; i < 12; i++) await tick();
+    out([one, store.get().shown, store.get().playing]);"""
+    assert node(FAKE + script, fields()) == [1, 100, False]
+
+
+@needs_node
+def test_what_is_shown_stays_when_paused_under_way():
+    script = """actions.play(); actions.pause(); await settle(); await tick(); out(told());"""
+    assert node(FAKE + script, fields())["shown"] == 0
+
+
+@needs_node
 def test_the_newest_wish_wins_while_an_experiment_is_being_opened():
     script = """for (let seed = 1; seed < 20; seed++) actions.setField("seed", seed); await settle();
     out([log.filter((line) => line.startsWith("open")).length, store.get().opened.experiment.seed]);"""

@@ -129,6 +129,17 @@ export function createActions(store, client, outside) {
     edit({ points: named.get(text) ?? text, layers: withOutputs(String(experiment.layers), outputs) }, gesture);
   }
 
+  /** How undo and redo go on: where we stand if only the changes of the rate differ, which share the steps before; else from the start.
+   * @param {Experiment} before
+   * @returns {(experiment: Experiment) => void} */
+  function reopen(before) {
+    return (experiment) => {
+      const { playing, shown } = store.get();
+      const step = sameExperiment({ ...before, changes: "" }, { ...experiment, changes: "" }) ? shown : 0;
+      void openWish(experiment, { step, play: playing });
+    };
+  }
+
   const points = () => bare(store.get().opened?.points ?? []);
 
   /** Ask about the run; a dropped one is made again first.
@@ -169,8 +180,8 @@ export function createActions(store, client, outside) {
       editPoints(rest);
     },
     setCategory: (i, category) => editPoints(points().map((point, k) => (k === i ? [point[0], point[1], category] : point))),
-    undo: () => history.undo((experiment) => void openWish(experiment, { play: store.get().playing })),
-    redo: () => history.redo((experiment) => void openWish(experiment, { play: store.get().playing })),
+    undo: () => history.undo(reopen(store.get().experiment)),
+    redo: () => history.redo(reopen(store.get().experiment)),
     play() {
       const { frame, shown, reached } = store.get();
       if (frame && shown >= reached && ["finished", "converged", "diverged"].includes(frame.header.status)) {
