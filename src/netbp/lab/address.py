@@ -55,16 +55,12 @@ def text_of(value: Any) -> str:
         return str(int(value))
     text = repr(value)
     if "e" not in text:
-        return text if abs(value) >= 1e-6 else _scientific(text)
+        return text
     digits, exponent = text.split("e")
     if -7 < int(exponent) < 0:  # Python changes to powers of ten at 1e-5, JavaScript at 1e-7
         sign, bare = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
         return f"{sign}0.{'0' * (-int(exponent) - 1)}{bare.replace('.', '')}"
     return f"{digits}e{int(exponent):+d}"
-
-
-def _scientific(text: str) -> str:
-    return text
 
 
 def _percent(text: str) -> str:

@@ -20,7 +20,7 @@ from netbp.streaming import Series
 from netbp.types import State
 
 if TYPE_CHECKING:
-    from netbp.lab.runs import LabRun
+    from netbp.lab.labrun import LabRun
 
 VIEWS = ("plane", "cost", "network", "gradient", "weights", "surface")
 MEDIA = {"png": "image/png", "svg": "image/svg+xml"}

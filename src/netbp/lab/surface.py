@@ -12,7 +12,8 @@ from netbp.lab.frames import encoded
 from netbp.types import Matrix, Vector
 
 if TYPE_CHECKING:
-    from netbp.lab.runs import LabRun, Runs
+    from netbp.lab.labrun import LabRun
+    from netbp.lab.runs import Runs
 
 KINDS = ("random", "filter", "path", "between")
 LARGEST = 101
