@@ -63,24 +63,6 @@ export function percent(value) {
   return value === null || value === undefined || !Number.isFinite(value) ? "–" : `${Number((100 * value).toPrecision(3))} %`;
 }
 
-/** Subscripts in plain letters: w₄₃ for "w", 4, 3; commas where a number has two digits.
- * @param {...number} numbers
- * @returns {string} */
-export function lowered(...numbers) {
-  const small = "₀₁₂₃₄₅₆₇₈₉";
-  const text = numbers.join(numbers.some((n) => n > 9) ? "," : "");
-  return text.replace(/\d/g, (d) => small[Number(d)] ?? d);
-}
-
-/** A weight's or a bias's name in plain letters, as "w_43^[3]" in files: for labels that screen readers say.
- * @param {string} letter
- * @param {number} l
- * @param {...number} indices
- * @returns {string} */
-export function spoken(letter, l, ...indices) {
-  return `${letter} ${indices.join(" ")}, layer ${l}`;
-}
-
 /** Round to a grid fine enough for the screen, so that addresses stay short: the width's thousandth.
  * @param {number} value
  * @param {number} width  of the interval that is shown

@@ -48,7 +48,7 @@ export function drawMultistart(picture, { width, height, theme, bins: all, level
   const text = (/** @type {string} */ words, /** @type {number} */ at, /** @type {number} */ high, /** @type {string} */ anchor) => svg("text", { x: at, y: high, "text-anchor": anchor }, words);
   const bars = all.filter((bin) => bin.starts.length).map((bin) => {
     const name = `${bin.starts.length} starts with a cost from ${number(10 ** bin.low, 3)} to ${number(10 ** bin.high, 3)}`;
-    const good = (bin.low + bin.high) / 2 < Math.log10(level);
+    const good = level > 0 && (bin.low + bin.high) / 2 < Math.log10(level);
     const act = () => onBin(bin);
     return svg("rect", {
       x: x(bin.low) + 0.5, width: Math.max(1.5, x(bin.high) - x(bin.low) - 1), y: Math.min(y(bin.starts.length), bottom - 2), height: Math.max(2, bottom - y(bin.starts.length)),
@@ -67,7 +67,7 @@ export function drawMultistart(picture, { width, height, theme, bins: all, level
   if (ticks.length < 4) for (const bin of [all[0], all[all.length - 1]]) if (bin) ticks.push(text(number(10 ** (bin === all[0] ? bin.low : bin.high), 2), x(bin === all[0] ? bin.low : bin.high), bottom + 1.3 * size, "middle"));
   const at = level > 0 ? x(Math.min(last, Math.max(first, Math.log10(level)))) : left;
   fill(picture, ...bars, svg("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "start-axis" }), ...ticks,
-    svg("line", { x1: at, x2: at, y1: top - 0.4 * size, y2: bottom, class: "start-level" }), text(`success below ${number(level, 3)}`, at > (left + right) / 2 ? at - 4 : at + 4, top + 0.3 * size, at > (left + right) / 2 ? "end" : "start"),
+    level > 0 && svg("line", { x1: at, x2: at, y1: top - 0.4 * size, y2: bottom, class: "start-level" }), level > 0 && text(`success below ${number(level, 3)}`, at > (left + right) / 2 ? at - 4 : at + 4, top + 0.3 * size, at > (left + right) / 2 ? "end" : "start"),
     text(String(most), left - 5, y(most) + 0.4 * size, "end"), text("0", left - 5, bottom, "end"), text("starts", left - 5, y(most / 2), "end"), text("final Cost (9)", (left + right) / 2, height - 0.4 * size, "middle"));
 }
 
@@ -135,7 +135,15 @@ export function mountMultistart(element, store, actions) {
         const state = await actions.post(`api/job/${job}`, {});
         progress.value = state.of ? state.done / state.of : 0;
         done.textContent = `${count(state.done)} of ${count(state.of)}`;
-        if (!state.finished) continue;
+        if (!state.finished) {
+          if (state.costs?.length) {
+            // what is there so far; the level of success comes with the result
+            shown = { result: { costs: state.costs, success: 0, level: 0, all_right: null, quantiles: {}, best: 0 }, experiment, steps: length };
+            chosen = null;
+            draw();
+          }
+          continue;
+        }
         if (state.error) throw new Error(state.error);
         if (state.result) finished(state.result, experiment, length);
         break;

@@ -99,23 +99,3 @@ export function largest(p, layers) {
   }
   return most || 1;
 }
-
-/** The field `layers` with hidden layer l (2 to L - 1) made `by` wider.
- * @param {number[]} sizes
- * @param {number} l
- * @param {number} by
- * @returns {string} */
-export function widened(sizes, l, by) {
-  return sizes.map((n, index) => (index === l - 1 ? Math.max(1, n + by) : n)).join("-");
-}
-
-/** The field `layers` with a layer more before the last one, as wide as the one before; or with the last hidden one less.
- * @param {number[]} sizes
- * @param {boolean} more
- * @returns {string} */
-export function deepened(sizes, more) {
-  const hidden = sizes.slice(0, -1);
-  if (more) hidden.push(hidden.length > 1 ? (hidden[hidden.length - 1] ?? 2) : 3);
-  else if (hidden.length > 1) hidden.pop();
-  return [...hidden, sizes[sizes.length - 1]].join("-");
-}
