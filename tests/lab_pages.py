@@ -94,11 +94,16 @@ class Lab:
         page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
+        self.flying = 0
+        page.on("request", lambda request: self._count(request, 1))
+        page.on("requestfinished", lambda request: self._count(request, -1))
+        page.on("requestfailed", lambda request: self._count(request, -1))
 
     def open(self, fragment: str = "") -> Lab:
         """The page with this experiment, ready. A page that is there already is loaded anew."""
         if self.page.url.startswith(f"{self.server.origin}/"):  # another fragment alone would not load it
             self.page.goto("about:blank")
+        self.flying = 0
         self.page.goto(f"{self.server.address}{'&' if fragment else ''}{fragment}")
         return self.ready()
 
@@ -111,8 +116,15 @@ class Lab:
         """Wait until a function of the page is true."""
         self.page.wait_for_function(condition, arg=given)
 
+    def _count(self, request: Any, by: int) -> None:
+        self.flying += by if "/api/" in request.url else 0
+
     def settled(self) -> None:
-        """What was known two pictures ago has been drawn."""
+        """Wait until nothing is asked any more, unless the run goes on, and what was answered has been drawn."""
+        for _ in range(100):
+            self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            if self.flying <= 0 or self.page.get_attribute("#play", "aria-label") == "Pause":
+                break
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     @property

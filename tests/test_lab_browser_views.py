@@ -167,7 +167,7 @@ def test_many_starts_and_one_of_them(lab: Any) -> None:
     page.fill('#multistart [aria-label="Steps of each start"]', "300")
     page.click("text=Train them all")
     page.wait_for_selector("#multistart .start-bar")
-    result = nb.multistart(TEN, nb.StochasticGradient(0.05), 20, 300, rng=5000)
+    result = nb.multistart(TEN, nb.StochasticGradient(rate=0.05), 20, 300, rng=5000)
     bars = page.locator("#multistart .start-bar")
     assert sum(int(re.match(r"\d+", bar.get_attribute("aria-label"))[0]) for bar in bars.all()) == 20
     bars.first.press("Enter")
