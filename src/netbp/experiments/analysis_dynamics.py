@@ -182,11 +182,7 @@ class EscapeExperiment:
 
     def draw(self, result: Escapes | None = None) -> Any:
         """Mean times against m/eta; a Figure."""
-        from netbp.figures import house_style, new_figure
         from netbp.figures.analysis_dynamics import draw_escapes
+        from netbp.figures.style import drawn
 
-        result = self.run() if result is None else result
-        with house_style():
-            figure, ax = new_figure(size=(7.4, 5.2))
-            draw_escapes(ax, result)
-        return figure
+        return drawn(draw_escapes, self.run() if result is None else result, size=(7.4, 5.2))

@@ -114,14 +114,10 @@ class ReliabilityExperiment:
 
     def draw(self, result: Reliability | None = None) -> Any:
         """Shares against the scale; a Figure."""
-        from netbp.figures import house_style, new_figure
         from netbp.figures.analysis_landscape import draw_reliability
+        from netbp.figures.style import drawn
 
-        result = self.run() if result is None else result
-        with house_style():
-            figure, ax = new_figure(size=(10.0, 5.2))
-            draw_reliability(ax, result)
-        return figure
+        return drawn(draw_reliability, self.run() if result is None else result, size=(10.0, 5.2))
 
 
 @dataclass(frozen=True)
@@ -159,14 +155,10 @@ class SliceExperiment:
 
     def draw(self, result: Slice | None = None) -> Any:
         """Contours of the logarithm of the cost; a Figure."""
-        from netbp.figures import house_style, new_figure
         from netbp.figures.analysis_landscape import draw_slice
+        from netbp.figures.style import drawn
 
-        result = self.run() if result is None else result
-        with house_style():
-            figure, ax = new_figure(size=(7.4, 6.0))
-            draw_slice(ax, result)
-        return figure
+        return drawn(draw_slice, self.run() if result is None else result, size=(7.4, 6.0))
 
 
 @dataclass(frozen=True)
@@ -194,11 +186,7 @@ class ConnectExperiment:
 
     def draw(self, result: Connection | None = None) -> Any:
         """Costs along the paths; a Figure."""
-        from netbp.figures import house_style, new_figure
         from netbp.figures.analysis_landscape import draw_connection
+        from netbp.figures.style import drawn
 
-        result = self.run() if result is None else result
-        with house_style():
-            figure, ax = new_figure(size=(7.4, 5.2))
-            draw_connection(ax, result)
-        return figure
+        return drawn(draw_connection, self.run() if result is None else result, size=(7.4, 5.2))

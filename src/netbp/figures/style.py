@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BytesIO
@@ -84,6 +84,14 @@ def new_figure(
         figure.subplots_adjust(*margins)
     _sizes[figure] = _in_force.get()
     return figure, figure.subplots(rows, columns, **layout)
+
+
+def drawn(draw: Callable[..., Any], *numbers: Any, size: tuple[float, float]) -> Figure:
+    """A figure in the house style with one axes, on which draw(ax, *numbers) has drawn."""
+    with house_style():
+        figure, ax = new_figure(size=size)
+        draw(ax, *numbers)
+    return figure
 
 
 def encoded(figure: Figure, kind: str) -> bytes:
