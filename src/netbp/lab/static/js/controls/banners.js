@@ -7,15 +7,22 @@ import { percent, short, whole } from "./numbers.js";
 
 /** @typedef {{kind: "bad" | "warn" | "note", key: string, text: string, buttons?: HTMLButtonElement[], close?: () => void}} Banner */
 
-const SATURATED = 0.5;
+const MOST = 0.5; // of all neurons: more of them saturated is worth a word
+const WHOLE = 0.9; // of one layer: behind it no gradient is left
 
-/** The share of all neurons that are saturated.
+/** Which neurons are saturated, in words, when they are enough to stop the learning; else "".
  * @param {AppState} state */
-export function saturatedShare(state) {
+export function saturationText(state) {
   const shares = state.frame?.header.saturated ?? [];
-  const widths = state.opened?.layers.map((layer) => layer.width) ?? [];
-  const all = widths.reduce((sum, width) => sum + width, 0);
-  return all === 0 || shares.length !== widths.length ? 0 : shares.reduce((sum, share, i) => sum + share * widths[i], 0) / all;
+  const layers = state.opened?.layers ?? [];
+  if (shares.length !== layers.length || layers.length === 0) return "";
+  const worst = shares.indexOf(Math.max(...shares));
+  const name = `layer ${layers[worst].l}`;
+  if (shares[worst] > 0.995) return `All neurons of ${name} are saturated`;
+  if (shares[worst] >= WHOLE) return `${percent(shares[worst])} of ${name} is saturated`;
+  const neurons = layers.reduce((sum, layer) => sum + layer.width, 0);
+  const all = shares.reduce((sum, share, i) => sum + share * layers[i].width, 0) / neurons;
+  return all >= MOST ? `${percent(all)} of the neurons are saturated` : "";
 }
 
 /** @param {HTMLElement} element
@@ -50,10 +57,10 @@ export function mountBanners(element, store, actions) {
       const slower = button({ text: `Try the rate ${short(left.rate / 10, 2)}`, label: "Try a tenth of the rate", click: () => actions.setFields({ rate: Number((left.rate / 10).toPrecision(2)), changes: "" }) });
       out.push({ kind: "bad", key: `diverged ${left.step}`, text, buttons: [back, slower] });
     }
-    const share = saturatedShare(state);
+    const saturated = saturationText(state);
     const right = frame?.header.right ?? 1;
-    if (!left && frame && share >= SATURATED && right < 1) {
-      const text = `${percent(share)} of the neurons are saturated: their slopes σ′(z) are almost zero, so the gradient is too (‖∇Cost‖ = ${short(frame.header.gradient, 2)}) although the cost is ${short(frame.header.cost, 3)}. Too large a rate does this to sigmoids.`;
+    if (!left && frame && saturated && right < 1) {
+      const text = `${saturated}: their slopes σ′(z) are almost zero, so the gradient is too (‖∇Cost‖ = ${short(frame.header.gradient, 2)}) although the cost is ${short(frame.header.cost, 3)}. Too large a rate does this to sigmoids.`;
       out.push({ kind: "warn", key: `saturated ${opened?.run}`, text, close: () => away.add(`saturated ${opened?.run}`) });
     }
     return out.filter(({ key }) => !away.has(key));

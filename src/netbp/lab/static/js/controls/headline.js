@@ -27,8 +27,9 @@ export function differenceText(state) {
  * @param {Store} store
  * @param {Actions} actions */
 export function mountHeadline(element, status, store, actions) {
-  const text = h("span");
+  const text = h("span", { text: "Starting the engine…" });
   const back = button({ text: "Back to Listing 6.1", label: "Back to Listing 6.1", id: "back-to-listing", class: "button-link", click: () => void actions.openExperiment({}) });
+  back.hidden = true;
   element.append(text, " ", back);
 
   /** @param {AppState} state */

@@ -148,9 +148,15 @@ export function pointsEditor(fields, store, actions) {
 /** Text dropped anywhere on the page, or pasted outside of an input, is read as a table.
  * @param {(text: string) => void} take */
 function acceptTables(take) {
-  addEventListener("dragover", (event) => event.preventDefault());
+  const cue = (/** @type {boolean} */ on) => document.body.classList.toggle("dropping", on);
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    cue(true);
+  });
+  addEventListener("dragleave", (event) => cue(event.relatedTarget !== null));
   addEventListener("drop", async (event) => {
     event.preventDefault();
+    cue(false);
     const file = event.dataTransfer?.files[0];
     const text = file ? await file.text() : (event.dataTransfer?.getData("text/plain") ?? "");
     if (text.trim()) take(text);
