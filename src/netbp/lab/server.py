@@ -345,8 +345,8 @@ def server_of(launch: Launch, lab: Lab) -> uvicorn.Server:
 
 def serve(launch: Launch, folder: Path | None = None) -> None:
     """Answer until Ctrl-C."""
-    # Frames and steps are small products in several threads: BLAS threads of their own would only wait for one another. SciPy's BLAS,
-    # which the kernels use, reads this when it is loaded, which is later.
+    # Frames and steps are small products in several threads: BLAS threads of their own would only wait for one another. SciPy's
+    # BLAS, which the kernels use, reads this when it is loaded, which is later.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     lab = Lab(folder)
     threading.Thread(target=lab.warm, daemon=True).start()
