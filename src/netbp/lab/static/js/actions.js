@@ -267,6 +267,8 @@ export function createActions(store, client, outside) {
     askBinary: (path, body) => ofRun((run) => client.postBinary(`api/run/${run}/${path}`, body)),
     post: (path, body) => client.post(path, body),
     postBinary: (path, body) => client.postBinary(path, body),
+    get: (path) => client.post(path),
+    upload: (path, file) => client.postBinary(path, file),
     say: (message) => store.set({ message }),
     start: ({ experiment, shown, reached, play }) => {
       store.set({ experiment });

@@ -27,19 +27,20 @@ export class Lost extends Error {}
  * @param {typeof fetch} [send] */
 export function createClient(token, send = (...request) => fetch(...request)) {
   /** @param {string} path
-   * @param {unknown} [body]  a GET without it
+   * @param {unknown} [body]  a GET without it; a Blob goes as it is, anything else as JSON
    * @param {AbortSignal} [signal]
    * @returns {Promise<Response>} */
   async function request(path, body, signal) {
     /** @type {Record<string, string>} */
     const headers = { "X-Netbp-Token": token() };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const file = body instanceof Blob;
+    if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
     let answer;
     try {
       answer = await send(path, {
         method: body === undefined ? "GET" : "POST",
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined ? undefined : file ? body : JSON.stringify(body),
         cache: "no-store",
         signal,
       });

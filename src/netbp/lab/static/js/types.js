@@ -118,6 +118,8 @@
  * @property {(path: string, body: Record<string, any>) => Promise<Frame>} askBinary  the same with a binary answer: askBinary("nudge", {...})
  * @property {(path: string, body: Record<string, any>) => Promise<any>} post  a JSON question that belongs to no run: post("api/multistart", ...)
  * @property {(path: string, body: Record<string, any>) => Promise<Frame>} postBinary  post("api/surface", ...)
+ * @property {(path: string) => Promise<any>} get  what stands there: get("api/images")
+ * @property {(path: string, file: Blob) => Promise<Frame>} upload  a file's bytes, with a binary answer: upload("api/images/.../classify", file)
  * @property {(message: string) => void} say  to the status line and screen readers
  */
 
