@@ -103,7 +103,8 @@ def trust_steps(
 def _step(problem: Problem, p: Vector, value: float, g: Vector, A: Matrix, h: float) -> tuple[Vector, float, float, int] | None:
     lam, Q = np.linalg.eigh(A)
     along = Q.T @ g
-    rounding = 8.0 * np.finfo(float).eps * max(abs(value), 1e-300)
+    assert problem.engine is not None
+    rounding = 8.0 * float(np.finfo(problem.engine.dtype).eps) * max(abs(value), 1e-300)
     for refused in range(200):
         if lam[0] + 1.0 / h > 0.0:
             d = -(Q @ (along / (lam + 1.0 / h)))
