@@ -71,13 +71,9 @@ export function show(plot, data, { x, y }) {
   });
 }
 
-/** uPlot looks for a distance between places before it asks for them, and draws no axis when it finds none, as for 300 powers of ten.
- * @param {Plot} _
- * @param {number} __
- * @param {number} least
- * @param {number} most
+/** uPlot looks for a distance between places before it asks for them, and draws no axis when it finds none: one that always fits.
  * @returns {number[]} */
-const whatever = (_, __, least, most) => [most - least];
+const whatever = () => [1e16];
 
 /** The places on a logarithmic axis: 1 to 9 times the powers of ten between its ends. uPlot's own go on for ever for some ends, such
  * as 0.0951, whose first steps it rounds past the next power of ten.
