@@ -292,3 +292,28 @@ def test_a_chosen_or_wrong_point_and_the_boundary_are_to_be_seen(page):
     assert changed.pop("same") == 0
     assert all(count > 50 for count in changed.values()), changed
     assert page.problems == []
+
+
+@pytest.mark.parametrize("limits", [[7e-4, 6.0], [0.04, 0.09], [0.0951, 1.0], [1e-9, 1e3], [2.0, 2.4], [1e-14, 10.0]])
+def test_a_logarithmic_axis_has_labels_whatever_its_ends(page, limits):
+    texts = page.evaluate(
+        """async (limits) => {
+        const {createChart, show} = await import("/js/views/chart.js"), {readTheme} = await import("/js/views/theme.js");
+        const host = document.createElement("div"); document.body.append(host);
+        const texts = [], plain = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+          texts.push(text);
+          return plain.call(this, text, ...at);
+        };
+        const range = {x: [1, 1000], y: limits};
+        const plot = createChart(host, {theme: readTheme(host), width: 500, height: 200, xLog: true, xLabel: "step", yLabel: "Cost",
+          series: [], range: () => range});
+        show(plot, [range.x], range);
+        await new Promise((done) => setTimeout(done, 60));
+        CanvasRenderingContext2D.prototype.fillText = plain; plot.destroy(); host.remove();
+        return [...new Set(texts)]; }""",
+        limits,
+    )
+    assert {"1", "10", "100", "10³", "step", "Cost"} <= set(texts)
+    assert len(set(texts) - {"1", "10", "100", "10³", "step", "Cost"}) >= (2 if limits != [2.0, 2.4] else 1), texts
+    assert page.problems == []
