@@ -27,7 +27,7 @@ export function createChart(host, options) {
     {
       width,
       height,
-      padding: [0.5 * theme.size, 1.1 * theme.size, 0, 0],
+      padding: [0.5 * theme.size, 1.7 * theme.size, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false } },
       scales: {
