@@ -48,8 +48,8 @@ def compare(lab: Lab) -> None:
     lab.page.keyboard.press("k")
     lab.page.keyboard.press("3")
     lab.write("rate", "0.2")
-    lab.becomes(rate="0.2")
-    lab.to_step(200_000)
+    lab.becomes(changes="200000:0.2")
+    lab.to_step(300_000)
     lab.settled()
 
 

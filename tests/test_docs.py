@@ -24,7 +24,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("[a-z]*.py"))  # the numbered ones are notebooks, with a test of their own
-ONLY_HELP = {"paper"}  # the main job has its own tests; here its flags are looked up in its help
+ONLY_HELP = {"paper", "lab"}  # they have their own tests; here their flags are looked up in their help
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 
