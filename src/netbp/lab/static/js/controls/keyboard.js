@@ -9,6 +9,9 @@ import { toggleProjector } from "./looks.js";
 
 /** @typedef {{keys: string[], shown: string, text: string, run: () => void}} Shortcut */
 
+/** The keys that work on the page of images too. */
+const ANYWHERE = /^[1-5gspt?]$/;
+
 /** Whether a key belongs to what has the focus: text is being written, or a slider or a list is being moved.
  * @param {EventTarget | null} target
  * @param {string} key */
@@ -80,7 +83,7 @@ export function mountKeyboard(element, store, actions, openers) {
     }
     if (taken(event.target, key)) return;
     const shortcut = shortcuts.find(({ keys }) => keys.includes(key));
-    if (!shortcut) return;
+    if (!shortcut || (store.get().tab === "images" && !ANYWHERE.test(key))) return;
     event.preventDefault();
     shortcut.run();
   });

@@ -30,7 +30,7 @@ export function mountImages(element, store, actions) {
   const empty = html("div", { class: "images-empty" });
   const error = html("p", { class: "images-error", role: "alert", hidden: true });
   const facts = html("p", { class: "matrix-facts", role: "status" });
-  const newer = html("button", { type: "button", class: "button", hidden: true, onclick: () => void loadMatrix(true) }, "Look at the newest state");
+  const newer = html("button", { type: "button", class: "button", hidden: true, onclick: () => void loadMatrix(true).then(loadFilters) }, "Look at the newest state");
   const curveCard = card("curves", "Objective and errors by epoch", html("p", { class: "image-legend", "aria-hidden": "true" }, html("span", { class: "key key-circle" }, "training"), html("span", { class: "key key-cross" }, "validation")), panelBox);
   const matrixCard = card("matrix", "Confusion matrix", html("div", { class: "image-scroll" }, matrixBox), html("div", { class: "matrix-foot" }, facts, newer));
   const galleryCard = card("gallery", "");
@@ -77,7 +77,7 @@ export function mountImages(element, store, actions) {
   });
   const apart = mountApart(apartCard, (image) => void loadApart(image));
   const showFilters = mountFilters(filterBox);
-  mountDrop(drop, element, (file, name) => void classify(file, name));
+  const hint = mountDrop(drop, element, (file, name) => void classify(file, name));
 
   /** @param {string} line */
   function fail(line) {
@@ -128,6 +128,7 @@ export function mountImages(element, store, actions) {
     [cell, seen] = [null, ""];
     fail("");
     showRuns(runs, chosen);
+    hint(runs.find((run) => run.id === id)?.experiment === "mnist" ? "The digits of MNIST are white on black." : "");
     showPanels(null);
     matrix.show(null);
     facts.textContent = "";

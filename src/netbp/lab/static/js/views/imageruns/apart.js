@@ -3,7 +3,7 @@
 import { fill, fitCanvas, html, watchSize } from "../dom.js";
 import { count } from "../format.js";
 import { watchTheme } from "../theme.js";
-import { classBar, drawBars, shown } from "./bars.js";
+import { classBar, drawBars, kindOf, shown } from "./bars.js";
 import { filterPicture, mapsPicture, paint, pictureOf } from "./pixels.js";
 
 /** @import { Apart, Filters, StageAnswer } from "./types.js" */
@@ -68,7 +68,7 @@ export function mountApart(element, choose) {
     }
     drawn.push({ canvas, stage });
     const plain = stage.title.includes(":") ? stage.title : `${stage.title}: ${stage.values.length} neurons`;
-    const words = stage.values.length === apart.classes.length && stage.title.startsWith("outputs") ? `${plain}, one for each class` : plain;
+    const words = stage.values.length === apart.classes.length && stage.title.startsWith("outputs") ? "outputs, one for each class" : plain;
     return html("figure", { class: "apart-stage" }, html("div", { class: "apart-bars" }, canvas), html("figcaption", {}, words));
   }
 
@@ -90,7 +90,7 @@ export function mountApart(element, choose) {
       paint(canvas, pictureOf(apart.pixels, 0));
       const most = probabilities ? 1 : Math.max(...Array.from(outputs), 1e-12);
       const answers = html("ul", { class: "class-bars", "aria-label": probabilities ? "Probabilities" : "Outputs" },
-        ...classes.map((name, k) => html("li", { class: k === apart.predicted ? "is-said" : "" }, classBar({ name, value: outputs[k], most, probabilities, right: k === apart.true }))));
+        ...classes.map((name, k) => html("li", {}, classBar({ name, value: outputs[k], most, probabilities, kind: kindOf(k, apart.predicted, apart.true) }))));
       const said = html("figure", { class: "apart-said" }, answers, html("figcaption", {}, probabilities ? "probabilities" : "outputs"));
       fill(body, html("figure", { class: "apart-stage" }, canvas, html("figcaption", {}, "as the network gets it")), ...apart.stages.map((stage) => figure(stage, apart)), said);
       redraw();

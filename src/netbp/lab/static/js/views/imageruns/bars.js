@@ -6,13 +6,22 @@ import { number } from "../format.js";
 /** @import { Theme } from "../theme.js" */
 
 /** A class with a bar and a number.
- * @param {{name: string, value: number, most: number, probabilities: boolean, right: boolean}} what  right: whether it is the true class
+ * @param {{name: string, value: number, most: number, probabilities: boolean, kind: string}} what  kind: see `kindOf`
  * @returns {HTMLElement} */
-export function classBar({ name, value, most, probabilities, right }) {
+export function classBar({ name, value, most, probabilities, kind }) {
   const bar = html("span", { class: "bar" });
   bar.style.width = `${Math.max(0, Math.min(100, (100 * value) / (most || 1)))}%`;
-  return html("span", { class: `class-bar${right ? " is-true" : ""}` },
+  return html("span", { class: `class-bar ${kind}` },
     html("span", { class: "class-name" }, name), html("span", { class: "bar-room", "aria-hidden": "true" }, bar), html("span", { class: "class-value" }, shown(value, probabilities)));
+}
+
+/** How a class stands to the truth: "is-true" is what the image shows, "is-mistaken" what it is wrongly taken for.
+ * @param {number} k
+ * @param {number} predicted
+ * @param {number | null} was  null where nobody knows
+ * @returns {string} */
+export function kindOf(k, predicted, was) {
+  return k === was ? "is-true" : k === predicted && was !== null ? "is-mistaken" : k === predicted ? "is-said" : "";
 }
 
 /** A probability in per cent, another output as a number.

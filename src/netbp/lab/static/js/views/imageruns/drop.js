@@ -27,11 +27,13 @@ export async function fitting(file) {
 /** Fill an element with the place for files; the whole of `page` takes them too.
  * @param {HTMLElement} element
  * @param {HTMLElement} page
- * @param {(file: File | Blob, name: string) => void} take */
+ * @param {(file: File | Blob, name: string) => void} take
+ * @returns {(hint: string) => void}  say something about the images that a network knows */
 export function mountDrop(element, page, take) {
   const input = html("input", { type: "file", accept: "image/png,image/jpeg,image/gif,image/webp,image/bmp,image/tiff", class: "visually-hidden", tabindex: "-1", "aria-hidden": "true" });
   const button = html("button", { type: "button", class: "button", onclick: () => input.click() }, "Choose an image …");
-  element.append(html("p", {}, "Drop an image here, or paste one: the network says what it is."), button, input);
+  const hint = html("p", { class: "image-note" });
+  element.append(html("p", {}, "Drop an image here, or paste one: the network says what it is."), button, hint, input);
   const first = (/** @type {FileList | null | undefined} */ files) => {
     const file = files?.[0];
     if (file) take(file, file.name || "the image");
@@ -61,4 +63,7 @@ export function mountDrop(element, page, take) {
     event.preventDefault();
     first(event.clipboardData.files);
   });
+  return (text) => {
+    hint.textContent = text;
+  };
 }

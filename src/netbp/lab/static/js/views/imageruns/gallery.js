@@ -3,7 +3,7 @@
 import { fill, html } from "../dom.js";
 import { count } from "../format.js";
 import { ranked } from "./answers.js";
-import { classBar, shown } from "./bars.js";
+import { classBar, kindOf, shown } from "./bars.js";
 import { paint, pictureOf } from "./pixels.js";
 
 /** @import { Gallery } from "./types.js" */
@@ -43,8 +43,8 @@ function item(gallery, i, choose) {
   return html("li", {},
     html("button", { type: "button", class: "gallery-item", "aria-label": label, title: `Test image ${image[i]}: click for its feature maps`, "data-image": image[i], onclick: () => choose(image[i]) },
       canvas,
-      html("span", { class: "gallery-title" }, html("b", {}, said), said !== was && html("span", {}, ` (${was})`)),
-      html("span", { class: "class-bars" }, ...first.map(({ k, value }) => classBar({ name: classes[k], value, most, probabilities, right: k === gallery.true[i] })))));
+      html("span", { class: "gallery-title" }, html("b", {}, said), html("span", {}, said === was ? "" : `(${was})`)),
+      html("span", { class: "class-bars" }, ...first.map(({ k, value }) => classBar({ name: classes[k], value, most, probabilities, kind: kindOf(k, gallery.predicted[i], gallery.true[i]) })))));
 }
 
 /** Fill an element.

@@ -46,7 +46,8 @@ export function readingAt(answer, epoch) {
  * @param {{x: number, y: number}[]} points
  * @param {{cross: boolean, colour: string, paper: string, size: number}} how */
 export function drawMarks(context, points, { cross, colour, paper, size }) {
-  if (points.length > 1 && Math.abs(points[points.length - 1].x - points[0].x) < 1.6 * size * (points.length - 1)) points = points.slice(-1);
+  if (points.length > 1 && Math.abs(points[points.length - 1].x - points[0].x) < 1.2 * size * (points.length - 1)) points = points.slice(-1);
+  context.save(); // uPlot remembers what it has set last
   context.strokeStyle = colour;
   context.fillStyle = paper;
   context.lineWidth = 0.3 * size;
@@ -64,6 +65,7 @@ export function drawMarks(context, points, { cross, colour, paper, size }) {
     }
     context.stroke();
   }
+  context.restore();
 }
 
 /** Fill an element with the panels.
@@ -103,7 +105,7 @@ export function mountPanels(element) {
         cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { show: false }, sync: { key: "epochs" } },
         scales: { x: { time: false, range: () => limitsOf(answer, names).x }, y: { range: () => limitsOf(answer, names).y } },
         axes: [
-          { ...axis, size: 3.1 * look.size, gap: 2, label: "epoch", labelFont: font, labelSize: 1.4 * look.size, labelGap: 0, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+          { ...axis, size: 1.9 * look.size, gap: 3, label: "epoch", labelFont: font, labelSize: 1.4 * look.size, labelGap: 0, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
           { ...axis, size: 3.2 * look.size, gap: 3, space: 2.2 * look.size },
         ],
         series: [
