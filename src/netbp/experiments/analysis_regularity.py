@@ -62,7 +62,7 @@ class RandomLabelsExperiment:
     """Fit true and random labels with the same network: Zhang et al., reference [36] of the paper.
 
     In the plane a ReLU network by Adam; with --data cifar the network of section 7.4 by momentum on the first images of CIFAR-10,
-    without dropout, flips or decay, from He's start, its rate falling by 3 % an epoch. Held-out labels stay true.
+    standardised, without dropout, flips or decay, from He's start, its rate falling by 3 % an epoch. Held-out labels stay true.
     """
 
     name: ClassVar[str] = "random-labels"
@@ -86,7 +86,7 @@ class RandomLabelsExperiment:
             from netbp.engines.tensor import Tensor
             from netbp.experiments.cifar import CifarExperiment
 
-            cifar = CifarExperiment(train_images=self.images, test_images=self.held_out, flips=False)
+            cifar = CifarExperiment(train_images=self.images, test_images=self.held_out, flips=False, preprocessing="standardise")
             train, held_out = cifar.prepared.train, cifar.prepared.held_out
             problem = Problem(cifar.network(), softmax_log_loss, train, held_out, engine=Tensor(device=self.device))
             per = -(-problem.N // 50)
