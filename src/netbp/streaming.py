@@ -237,7 +237,7 @@ def finite(problem: Problem, chunk: Chunk) -> bool:
     largest = np.abs(p).max()
     if not (np.isfinite(largest) and np.isfinite(chunk.costs).all()):
         return False
-    layers = len(problem.network.layers)
+    layers = len(problem.network.weighted)  # no other layer makes large what was not
     return bool(
         largest <= 1.0 or layers * np.log10(largest) < 50.0 or np.isfinite(costs_of(problem.bound, p, chunk.state.memory)).all()
     )
