@@ -375,7 +375,7 @@ CHROMIUM = shutil.which("chromium")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="looks at the page in Chromium, which is not installed")
-def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, tmp_path: Path) -> None:
+def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path, tmp_path: Path) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="drives Chromium with playwright, which is not installed")
     (tmp_path / "mine.png").write_bytes(picture())
     wrong: list[str] = []
@@ -391,6 +391,9 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, tmp_path: Pa
         assert page.locator(".saved-run").count() == 3
         assert page.locator(".saved-run[aria-checked=true]").inner_text().startswith("going")  # what trains comes first
         page.wait_for_selector(".image-reading:has-text('epoch 4')")
+        with (folder / "going.jsonl").open("a") as log:  # it comes further
+            log.write("\n" + json.dumps({"epoch": 5.0, "step": 15, **LINE}) + "\n")
+        page.wait_for_selector(".image-reading:has-text('epoch 5')")
         page.click(".saved-run:has-text('first')")
         page.wait_for_selector(".image-reading:has-text('epoch 3')")
         page.wait_for_selector(".gallery-item")

@@ -92,7 +92,7 @@ export function mountApart(element, choose) {
       const answers = html("ul", { class: "class-bars", "aria-label": probabilities ? "Probabilities" : "Outputs" },
         ...classes.map((name, k) => html("li", {}, classBar({ name, value: outputs[k], most, probabilities, kind: kindOf(k, apart.predicted, apart.true) }))));
       const said = html("figure", { class: "apart-said" }, answers, html("figcaption", {}, probabilities ? "probabilities" : "outputs"));
-      fill(body, html("figure", { class: "apart-stage" }, canvas, html("figcaption", {}, "as the network gets it")), ...apart.stages.map((stage) => figure(stage, apart)), said);
+      fill(body, html("figure", { class: "apart-stage" }, canvas, html("figcaption", {}, "as the network gets it")), ...apart.stages.filter((_, k) => probabilities || k < apart.stages.length - 1).map((stage) => figure(stage, apart)), said); // outputs that are none are shown once
       redraw();
     },
   };
