@@ -426,8 +426,7 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path
         page.set_input_files(".drop-zone input", tmp_path / "mine.png")
         page.wait_for_selector(".apart-sentence:has-text('mine.png: the network says')")
         assert page.locator(".apart .class-bar").count() == 10
-        (tmp_path / "none.png").write_bytes(b"no image")
-        page.set_input_files(".drop-zone input", tmp_path / "none.png")
+        page.set_input_files(".drop-zone input", {"name": "none.png", "mimeType": "image/png", "buffer": b"no image"})
         page.wait_for_selector(".images-error:has-text('not an image')")
         page.set_viewport_size({"width": 360, "height": 740})
         page.wait_for_timeout(300)
