@@ -256,8 +256,13 @@ def test_a_server_started_anew_is_told_and_the_page_goes_on(
         other = lab.page.context.new_page()
         other.goto(second.address)  # as its printed address is opened
         lab.until("() => /computed again/.test(document.getElementById('banners').textContent)")
-        again = lab.frame(lambda: lab.go(10))
-        np.testing.assert_array_equal(again.p, shown.p)
+        other.close()
+        lab.page.bring_to_front()  # a page behind another draws nothing, and so asks for nothing
+        lab.at(10)
+        again = lab.frame(lambda: lab.page.click("#step"))
+        assert again.header["step"] == 11
+        back = lab.frame(lambda: lab.go(10))
+        np.testing.assert_array_equal(back.p, shown.p)
     finally:
         lab.page.context.close()
         second.stop()

@@ -189,6 +189,7 @@ def test_a_slice_of_the_surface(lab: Any, kind: str) -> None:
     page.select_option("#surface select", kind)
     if kind == "between":
         assert page.is_disabled("text=Slice the surface here")
+        page.focus("#surface select")
         page.keyboard.press("k")  # the list has the focus: nothing happens
         page.locator("#surface select").evaluate("(list) => list.blur()")
         page.keyboard.press("k")

@@ -124,13 +124,15 @@ async function begin() {
     return;
   }
   let experiment = defaultsOf(fields.fields);
+  let refused = "";
   try {
     experiment = experimentOf(address, fields.fields);
   } catch (error) {
-    store.set({ error: `${error instanceof Error ? error.message : error}; this is Listing 6.1 instead` });
+    refused = `${error instanceof Error ? error.message : error}; this is Listing 6.1 instead`;
   }
   if (!manySteps(experiment)) store.set({ speed: 1 });
   await actions.start({ experiment, shown: 0, reached: 0, play: false });
+  if (refused) store.set({ error: refused }); // last, for opening a run takes what was refused before off the page
 }
 
 /** @param {string} text */
