@@ -18,7 +18,7 @@ SENTENCES = {
     SUPERLINEAR: "Faster than linear: in steps {first:,} to {last:,} the cost falls ever faster.",
     STALLED: "In steps {first:,} to {last:,} the cost has no steady rate of decay that could be told from none.",
     GROWING: "In steps {first:,} to {last:,} the cost grows.",
-    UNDECIDED: "The cost falls in steps {first:,} to {last:,}, but they do not tell whether linearly or algebraically.",
+    UNDECIDED: "In steps {first:,} to {last:,} the costs do not tell whether they fall linearly, algebraically or not at all.",
 }
 
 

@@ -55,6 +55,6 @@ export function binAt(curves, step) {
  * @param {Convergence} fit
  * @returns {string} */
 export function fitLabel(fit) {
-  if (fit.decay === "algebraic") return `t^−${number(fit.exponent, 3)}`;
+  if (fit.decay === "algebraic") return `t to the power −${number(fit.exponent, 3)}`;
   return fit.decay === "linear" ? `linear, ${number(fit.rate, 3)} a step` : fit.kind;
 }
