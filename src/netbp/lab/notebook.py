@@ -81,7 +81,7 @@ def _running(origin: str) -> Launch:
 
             launch, lab = listen(0, framed_by=origin), Lab()
             server = server_of(launch, lab)
-            threading.Thread(target=server.run, kwargs={"sockets": [launch.socket]}, daemon=True, name="netbp lab").start()
+            threading.Thread(target=server.run, kwargs={"sockets": [launch.socket]}, daemon=True, name="netbp lab server").start()
             threading.Thread(target=lab.warm, daemon=True).start()
             atexit.register(lab.close)
             LAUNCHES[origin] = launch
