@@ -55,7 +55,11 @@ def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, address_of(process)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # a reader that has stalled holds it up
+            process.kill()
+            process.wait()
         if process.stdout:
             process.stdout.close()
 
