@@ -27,7 +27,8 @@ from netbp.lab import image_files, image_runs
 from netbp.lab.image_runs import ImageRuns
 from netbp.lab.launch import Launch, listen
 from netbp.lab.runs import Gone
-from netbp.lab.server import Lab, server_of
+from netbp.lab.server import Lab
+from netbp.lab.serving import server_of
 from netbp.run import UNDER_WAY, Run
 
 same = np.testing.assert_array_equal

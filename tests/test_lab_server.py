@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,9 +21,10 @@ from starlette.routing import Mount, Route
 
 from netbp.cli import main
 from netbp.lab.bodies import DEPTH
-from netbp.lab.guard import BODY, PATIENCE, Guard
+from netbp.lab.guard import BODY, Guard
 from netbp.lab.launch import USUAL_PORT, Launch, listen
-from netbp.lab.server import Lab, application, server_of
+from netbp.lab.server import Lab, application
+from netbp.lab.serving import server_of
 
 
 class Served(NamedTuple):
@@ -476,8 +478,34 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     assert "Traceback" not in err
 
 
-def test_patience_is_bounded() -> None:
-    assert 0 < PATIENCE <= 60
+def test_a_reader_who_stops_does_not_outlive_ctrl_c() -> None:
+    command, pipe = [sys.executable, "-m", "netbp", "lab", "--no-browser", "--port", "0"], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process, contextlib.ExitStack() as stack:
+        assert process.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)/#token=(.*)", process.stdout.readline())
+        assert found is not None
+        port = int(found[1])
+        headers = {"X-Netbp-Token": found[2], "Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("POST", "/api/open", '{"experiment": {}}', headers)
+        run = json.loads(connection.getresponse().read())["run"]
+        connection.close()
+        reader = stack.enter_context(socket.socket())
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", port))
+        body = '{"after": 0, "seen": 0, "steps": 0, "grid": 300, "view": "margin"}'
+        lines = [
+            f"{name}: {value}" for name, value in {**headers, "Host": f"127.0.0.1:{port}", "Content-Length": len(body)}.items()
+        ]
+        asked = "\r\n".join([f"POST /api/run/{run}/frame HTTP/1.1", *lines]) + "\r\n\r\n" + body
+        reader.sendall(asked.encode() * 20)  # 7 MB of answers, more than the buffers on the way hold
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+        assert process.returncode == 0, err
 
 
 def test_static_files_are_inside_the_package() -> None:

@@ -66,15 +66,13 @@ class Guard:
         async def sending(message: Message) -> None:
             nonlocal begun
             begun = True
-            await asyncio.wait_for(marked(message), PATIENCE)
+            await marked(message)
 
         try:
             await self.app(scope, _limited(receive), sending)
         except RefusedError as error:
             if not begun:
                 await refuse(marked, error)
-        except TimeoutError:
-            return  # nobody reads: the connection is closed with what it has
 
     def check(self, scope: MutableMapping[str, Any]) -> None:
         """Whether this request may go on. Raises RefusedError."""

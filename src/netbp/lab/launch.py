@@ -88,7 +88,7 @@ def run_lab(port: int | None = None, browser: bool = True, host: str = "", runs:
     if browser:
         threading.Thread(target=webbrowser.open, args=(launch.address,), daemon=True).start()
     try:
-        from netbp.lab.server import serve
+        from netbp.lab.serving import serve
 
         serve(launch, runs)
     except KeyboardInterrupt:

@@ -77,7 +77,8 @@ def experiment_of(problem: Problem) -> dict[str, Any]:
 def _running(origin: str) -> Launch:
     with _LOCK:
         if origin not in LAUNCHES:
-            from netbp.lab.server import Lab, server_of
+            from netbp.lab.server import Lab
+            from netbp.lab.serving import server_of
 
             launch, lab = listen(0, framed_by=origin), Lab()
             server = server_of(launch, lab)

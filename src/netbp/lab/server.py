@@ -6,7 +6,6 @@ thread, and sends back what comes; a ValueError of the core is an answer of one 
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import traceback
@@ -14,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from netbp.lab.runs import Runs
 
 STATIC = Path(__file__).parent / "static"
-CONNECTIONS = 64
 STEPS = 10**8
 POINTS_TEXT = 2**20
 GRID = 300
@@ -321,36 +318,3 @@ def _refusal(error: Exception) -> Response:
         return JSONResponse({"error": line}, 422)
     traceback.print_exception(error, file=sys.stderr)
     return JSONResponse({"error": f"this should not have happened: {type(error).__name__}: {line}; the terminal has more"}, 500)
-
-
-def server_of(launch: Launch, lab: Lab) -> uvicorn.Server:
-    """The server, not yet running: bounded in connections, in what a header may have, and in how long it waits at its end."""
-    config = uvicorn.Config(
-        application(lab, launch),
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
-        h11_max_incomplete_event_size=2**15,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=1,
-    )
-    return uvicorn.Server(config)
-
-
-def serve(launch: Launch, folder: Path | None = None) -> None:
-    """Answer until Ctrl-C."""
-    # Frames and steps are small products in several threads: BLAS threads of their own would only wait for one another. SciPy's
-    # BLAS, which the kernels use, reads this when it is loaded, which is later.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    lab = Lab(folder)
-    threading.Thread(target=lab.warm, daemon=True).start()
-    try:
-        server_of(launch, lab).run(sockets=[launch.socket])
-    finally:
-        lab.close()
