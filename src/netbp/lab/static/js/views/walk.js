@@ -92,8 +92,8 @@ export function mountWalk(element, store, actions) {
   const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ onclick) => html("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const points = html("select", { "aria-label": "Point to walk through", onchange: () => actions.choosePoint(points.value === "" ? null : Number(points.value)) });
   const where = html("output", { class: "walk-where", "aria-live": "polite" });
-  const bar = html("div", { class: "walk-bar" }, html("label", {}, "point ", points),
-    html("span", { class: "walk-buttons", role: "group", "aria-label": "Steps of the walk" }, button("|◀", "First step", () => go(0)), button("◀", "Step back", () => go(place - 1)), button("▶", "Step on", () => go(place + 1)), button("▶|", "Last step", () => go(steps.length - 1))), where);
+  const moves = [button("|◀", "First step", () => go(0)), button("◀", "Step back", () => go(place - 1)), button("▶", "Step on", () => go(place + 1)), button("▶|", "Last step", () => go(steps.length - 1))];
+  const bar = html("div", { class: "walk-bar" }, html("label", {}, "point ", points), html("span", { class: "walk-buttons", role: "group", "aria-label": "Steps of the walk" }, ...moves), where);
   const chips = html("div", { class: "walk-chips", role: "group", "aria-label": "All steps" });
   const body = html("div", { class: "walk-body", tabindex: 0, "aria-label": "The step. Arrow keys left and right go through the walk." });
   const check = html("div", { class: "walk-check", "aria-live": "polite" });
@@ -128,6 +128,7 @@ export function mountWalk(element, store, actions) {
     const { opened } = store.get();
     const fits = walk && opened && walk.a.length === opened.layers.length + 1;
     for (const part of [chips, body, stage]) part.hidden = !fits;
+    for (const move of moves) move.disabled = !fits; // there is no step to go to before the walk has come
     hint.hidden = Boolean(fits);
     if (!fits || !opened || !walk) {
       nudge.hidden = true;
