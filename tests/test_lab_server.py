@@ -505,7 +505,7 @@ def test_a_reader_who_stops_does_not_outlive_ctrl_c() -> None:
             _, err = process.communicate(timeout=20)
         finally:
             process.kill()
-        assert process.returncode == 0, err
+        assert (process.returncode, err) == (0, "")
 
 
 def test_static_files_are_inside_the_package() -> None:
