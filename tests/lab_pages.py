@@ -91,7 +91,7 @@ class Lab:
         self.expected: list[str] = []
         page.set_default_timeout(PATIENCE)
         page.set_default_navigation_timeout(PATIENCE)
-        page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
         self.flying = 0
