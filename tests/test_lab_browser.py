@@ -90,7 +90,7 @@ def test_layers_widths_and_activations(lab: Any) -> None:
 
 def points_of(lab: Any) -> list[list[float]]:
     """The points in the address, or the ten."""
-    x, labels = experiment_at(lab.fragment).labelled
+    x, labels, _ = experiment_at(lab.fragment).labelled
     return [[*map(float, row), int(label)] for row, label in zip(x, labels, strict=True)]
 
 

@@ -67,6 +67,7 @@ def test_points_written_as_a_list_are_the_same_points(text):
 @pytest.mark.parametrize(
     "text",
     ["", ";", "nine", "0.1,0.2", "0.1,0.2,a", "0.1,0.2,I", "0.1,0.2,AB", "0.1,0.2,", "nan,0.2,A", "1e7,0,A", "0.1,0.2,A;x",
+     "0,0,A*", "0,0,A*;1,1,B*", "0,0,*;0,0,A", "0,0,A**;0,0,A", "0,0,*A;0,0,A", "0,0*,A;0,0,A",
      "moons:0:0:0", "moons:10:2:0", "moons:10:nan:0", "moons:ten", "spirals:7:0:0", "moons:10:0:0:0", "moons:20000:0:0",
      ";".join(["0,0,A"] * 10_001)],
 )  # fmt: skip
@@ -140,6 +141,31 @@ def test_held_out_points_are_a_share_of_all_and_the_rest_is_trained_on(share):
     other = replace(experiment, seed=experiment.seed + 1)
     assert share in (0.0,) or not np.array_equal(other.held, experiment.held)
     np.testing.assert_array_equal(replace(experiment, scale=3.0).held, experiment.held)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_points_with_a_star_are_held_out_and_those_alone(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 40))
+    x, labels, starred = rng.standard_normal((n, 2)), rng.integers(0, 3, n), rng.random(n) < 0.4
+    starred[int(rng.integers(n))] = False
+    text = points_text(x, labels, starred)
+    found = points_of(text)
+    np.testing.assert_array_equal(found.starred, starred)
+    assert points_text(*found) == text
+    experiment = PlaneExperiment(points=text, layers="2-4-3", steps=30, seed=seed)
+    assert experiment_at(address_of(experiment)) == experiment
+    problem, p = experiment.problem(), rng.standard_normal(experiment.problem().size)
+    of = {one: nb.Problem(problem.network, nb.quadratic, nb.Data(x[rows], np.eye(3)[labels[rows]]))
+          for one, rows in (("seen", ~starred), ("held", starred)) if rows.any()}  # fmt: skip
+    assert problem.value(p) == of["seen"].value(p)
+    assert (problem.held_out is not None) == starred.any()
+    if starred.any():
+        assert problem.held_out_value(p) == of["held"].value(p)
+        with pytest.raises(ValueError, match="star"):
+            replace(experiment, held_out=0.1)
+    alone = replace(experiment, points=points_text(x[~starred], labels[~starred]))  # what is held out moves nothing
+    np.testing.assert_array_equal(experiment.run().p, alone.run().p)
 
 
 def test_one_point_always_stays():

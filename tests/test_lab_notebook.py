@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 import netbp as nb
+from netbp.data.planar import two_moons
 from netbp.experiments.plane import PlaneExperiment
+from netbp.lab.address import address_of, experiment_at
 from netbp.lab.notebook import experiment_of
 
 TEN = nb.data.ten_points()
+MOONS = two_moons(30, 0.05, 1)
 
 
 def problem(**changes: Any) -> nb.Problem:
@@ -23,13 +26,24 @@ def problem(**changes: Any) -> nb.Problem:
 
 
 @pytest.mark.parametrize(
-    "given", [problem(), problem(cost=nb.softmax_log_loss, penalty=0.125), problem(data=nb.data.eleven_points())]
+    "given",
+    [
+        problem(),
+        problem(cost=nb.softmax_log_loss, penalty=0.125),
+        problem(data=nb.data.eleven_points()),
+        problem(held_out=nb.data.eleven_points()),
+        problem(data=MOONS, cost=nb.softmax_log_loss, penalty=0.5, held_out=TEN),
+    ],
 )
 def test_the_experiment_is_the_problem(given: nb.Problem) -> None:
-    made = PlaneExperiment(**experiment_of(given)).problem()
+    experiment = PlaneExperiment(**experiment_of(given))
+    made = experiment_at(address_of(experiment)).problem()
     p = np.random.default_rng(0).standard_normal(given.size)
     assert made.value(p) == given.value(p)
     assert np.array_equal(made.gradient(p), given.gradient(p))
+    assert (made.held_out is None) == (given.held_out is None)
+    if given.held_out is not None:
+        assert made.held_out_value(p) == given.held_out_value(p)
 
 
 def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
@@ -57,7 +71,9 @@ def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
     [
         (problem(data=nb.Data(np.zeros((3, 2)), np.full((3, 2), 0.5))), {}, "categories"),
         (problem(data=nb.Data(TEN.x, TEN.y, np.arange(10.0))), {}, "without weights"),
-        (problem(held_out=TEN), {}, "held-out"),
+        (problem(held_out=TEN), {"held_out": 0.2}, "star are held out already"),
+        (problem(held_out=nb.Data(TEN.x, TEN.y, np.arange(10.0))), {}, "without weights"),
+        (problem(held_out=nb.Data(TEN.x, TEN.y / 2)), {}, "categories"),
         (problem(network=nb.Network.dense(3, 2), data=nb.Data(np.zeros((1, 3)), np.eye(2)[:1])), {}, "two inputs"),
         (problem(), {"speed": 1}, "no field speed"),
         (problem(), {"rate": -1.0}, "rate"),

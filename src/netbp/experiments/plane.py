@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from netbp.experiments.plane_texts import (
-    MOST_CATEGORIES,
-    MOST_POINTS,
-    Points,
-    activations_of,
-    changes_of,
-    changes_text,
-    constants_of,
-    points_of,
-)
+from netbp.experiments.plane_limits import check
+from netbp.experiments.plane_texts import Points, activations_of, changes_of, changes_text, constants_of, points_of
 from netbp.experiments.settings import CostName, RuleName, StreamName, cost_of, rule_of, settings_of, stream_of, widths
 from netbp.methods import Method
 from netbp.methods.deterministic import LBFGS, NelderMead, NewtonCG, TrustRegion
@@ -33,7 +25,6 @@ if TYPE_CHECKING:
     from netbp.run import Run
 
 MethodName = Literal["stochastic", "steepest", "levenberg-marquardt", "l-bfgs", "newton-cg", "trust-region", "nelder-mead"]
-MOST_LAYERS, WIDEST, MOST_PARAMETERS, MOST_STEPS = 8, 64, 5000, 100_000_000
 HELD_OUT = 2_000_003  # tells the stream that chooses held-out points from the one that draws the start
 GRADIENT, LM, QUASI = ["stochastic", "steepest"], ["levenberg-marquardt"], ["l-bfgs", "newton-cg", "trust-region", "nelder-mead"]
 
@@ -56,7 +47,8 @@ class PlaneExperiment:
         default="ten",
         metadata=_told(
             "points",
-            "ten (figure 1), eleven (figure 5), a drawn set such as moons:100:0.03:0, or a list such as 0.1,0.1,A;0.6,0.3,B",
+            "ten (figure 1), eleven (figure 5), a drawn set such as moons:100:0.03:0, or a list such as 0.1,0.1,A;0.6,0.3,B; "
+            "a star, as in 0.5,0.4,A*, holds a point out",
             "(3), (5)",
             example="eleven",
         ),
@@ -161,51 +153,7 @@ class PlaneExperiment:
     record: int = field(default=1, metadata=_told("run", "record the cost after every so many steps; 0 records none", "(9)"))
 
     def __post_init__(self) -> None:
-        self._check_numbers()
-        sizes, found = widths(self.layers), self.labelled
-        parameters = sum((m + 1) * n for m, n in zip(sizes, sizes[1:], strict=False))
-        if len(sizes) > MOST_LAYERS or not all(1 <= n <= WIDEST for n in sizes) or parameters > MOST_PARAMETERS:
-            raise ValueError(
-                f"a network here has at most {MOST_LAYERS} layers, {WIDEST} neurons in each and {MOST_PARAMETERS:,} parameters, "
-                f"but {self.layers[:60]} has {len(sizes)} layers and {parameters:,} parameters"
-            )
-        if sizes[0] != 2 or not 2 <= sizes[-1] <= MOST_CATEGORIES:
-            raise ValueError(
-                f"points of the plane need 2 inputs, and one output for each of 2 to {MOST_CATEGORIES} categories, "
-                f"but the layers are {self.layers}: write 2-...-{max(2, int(found.labels.max()) + 1)}"
-            )
-        if found.labels.max() >= sizes[-1]:
-            more = int(found.labels.max()) + 1
-            raise ValueError(
-                f"the points have {more} categories but layers {self.layers} has {sizes[-1]} outputs: end it with -{more}"
-            )
-        activations_of(self.activation, len(sizes) - 1)
-        changes_of(self.changes)
-        constants_of(self.constants)
-        if self.method == "levenberg-marquardt" and self.cost != "quadratic":
-            raise ValueError("Levenberg-Marquardt needs a sum of squares: use the quadratic cost")
-
-    def _check_numbers(self) -> None:
-        bounds = {
-            "held_out": (0.0, 0.9),
-            "penalty": (0.0, 1e6),
-            "rate": (0.0, 1e300),
-            "batch": (1, MOST_POINTS),
-            "decay": (0.0, 1e6),
-            "damping": (1e-300, 1e300),
-            "lm_tolerance": (0.0, 1.0),
-            "tolerance": (0.0, 1.0),
-            "pairs": (1, 1000),
-            "scale": (0.0, 1e6),
-            "seed": (0, 2**32 - 1),
-            "start": (0, 1_000_000),
-            "steps": (0, MOST_STEPS),
-            "record": (0, MOST_STEPS),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not (isfinite(value) and low <= value <= high):
-                raise ValueError(f"{name.replace('_', ' ')} must be from {low:g} to {high:g}, but it is {value!r}")
+        check(self)
 
     # -- what it is made of ----------------------------------------------------------------------------------------
 
@@ -216,7 +164,9 @@ class PlaneExperiment:
 
     @cached_property
     def held(self) -> Any:
-        """Which points are held out, (N,) of booleans: a share of them, chosen by a stream of its own from the seed."""
+        """Which points are held out, (N,) of booleans: those with a star, or a share by a stream of its own from the seed."""
+        if not self.held_out:
+            return self.labelled.starred
         N = len(self.labelled.labels)
         count = min(N - 1, round(self.held_out * N))
         out = np.zeros(N, dtype=bool)
@@ -227,7 +177,7 @@ class PlaneExperiment:
         """The cost on the points that are not held out."""
         sizes = widths(self.layers)
         network = Network.dense(*sizes, activation=activations_of(self.activation, len(sizes) - 1))
-        (x, labels), held = self.labelled, self.held
+        (x, labels, _), held = self.labelled, self.held
         y = np.eye(sizes[-1])[labels]
         seen = Data(x[held], y[held]) if held.any() else None
         return Problem(network, cost_of(self.cost), Data(x[~held], y[~held]), seen, self.penalty)

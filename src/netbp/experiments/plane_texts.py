@@ -14,11 +14,12 @@ from netbp.activations import Activation
 from netbp.data.planar import blobs, exclusive_or, two_circles, two_moons, two_spirals
 from netbp.data.points import eleven_points, ten_points
 from netbp.experiments.settings import ActivationName, chosen
-from netbp.types import Data, Indices, Matrix
+from netbp.types import Array, Data, Indices, Matrix
 
 MOST_POINTS, MOST_CATEGORIES = 10_000, 8
 LETTERS = "ABCDEFGH"
 LARGEST = 1e6  # of a coordinate
+STAR = "*"  # marks a held-out point
 
 
 class PlaneSet(NamedTuple):
@@ -49,32 +50,42 @@ FIXED = {"ten": ten_points, "eleven": eleven_points}
 
 
 class Points(NamedTuple):
-    """Labelled points. x: (N, 2). labels: (N,), the categories from 0."""
+    """Labelled points. x: (N, 2). labels: (N,), the categories from 0. starred: (N,) of booleans, those that are held out."""
 
     x: Matrix
     labels: Indices
+    starred: Array
 
 
 @lru_cache(maxsize=64)
 def points_of(text: str) -> Points:
     """The points that a text stands for: "ten", "eleven", a drawn set "moons:100:0.03:0", or a list "0.1,0.1,A;0.6,0.3,B".
 
-    Raises ValueError, saying which point is wrong and how, for anything else, and for more than 10,000 points.
+    In a list a star after the category, "0.5,0.4,A*", marks a point that is held out: only looked at, never trained on.
+    Raises ValueError, saying which point is wrong and how, for anything else, for more than 10,000 points, and when all have stars.
     """
     if text in FIXED:
         x, y, _ = FIXED[text]()
-        found = Points(np.asarray(x, dtype=float), np.asarray(y).argmax(axis=1))
+        found = _labelled(x, y)
     elif text.partition(":")[0] in SETS:
         found = _drawn(text)
     else:
         found = _listed(text)
-    found.x.flags.writeable = found.labels.flags.writeable = False  # shared by all who ask for this text
+    for shared in found:  # by all who ask for this text
+        shared.flags.writeable = False
     return found
 
 
-def points_text(x: Matrix, labels: Indices) -> str:
-    """The text for points x (N, 2) with categories (N,); `points_of` gives back the same numbers."""
-    return ";".join(f"{_short(a)},{_short(b)},{LETTERS[c]}" for (a, b), c in zip(x.tolist(), labels.tolist(), strict=True))
+def points_text(x: Matrix, labels: Indices, starred: Array | None = None) -> str:
+    """The text for points x (N, 2) with categories (N,), some of them held out; `points_of` gives back the same numbers."""
+    stars = [STAR if one else "" for one in (np.zeros(len(x), dtype=bool) if starred is None else starred).tolist()]
+    rows = zip(x.tolist(), labels.tolist(), stars, strict=True)
+    return ";".join(f"{_short(a)},{_short(b)},{LETTERS[c]}{star}" for (a, b), c, star in rows)
+
+
+def _labelled(x: Any, y: Any) -> Points:
+    x = np.array(x, dtype=float)
+    return Points(x, np.asarray(y).argmax(axis=1), np.zeros(len(x), dtype=bool))
 
 
 def _short(value: float) -> str:
@@ -97,7 +108,7 @@ def _drawn(text: str) -> Points:
             f'as in "moons:100:0.03:0", but got {_shown(text)}'
         )
     x, y, _ = known.draw(n, noise, seed)
-    return Points(np.asarray(x, dtype=float), np.asarray(y).argmax(axis=1))
+    return _labelled(x, y)
 
 
 def _listed(text: str) -> Points:
@@ -108,19 +119,23 @@ def _listed(text: str) -> Points:
     if len(entries) > MOST_POINTS:
         raise ValueError(f"there may be {MOST_POINTS:,} points, but the list has {len(entries):,}")
     x, labels = np.empty((len(entries), 2)), np.empty(len(entries), dtype=np.int64)
+    starred = np.zeros(len(entries), dtype=bool)
     for i, entry in enumerate(entries):
         parts = [part.strip() for part in entry.split(",")]
         try:
             x[i], letter = (float(parts[0]), float(parts[1])), parts[2]
         except (ValueError, IndexError):
             letter = ""
+        starred[i], letter = letter.endswith(STAR), letter.removesuffix(STAR)
         if len(parts) != 3 or len(letter) != 1 or letter not in LETTERS or not (np.abs(x[i]) <= LARGEST).all():
             raise ValueError(
                 f"point {i + 1} of the list must be two numbers of at most {LARGEST:g} in size and a category from A to "
-                f'{LETTERS[-1]}, as in "0.1,0.1,A", but it is {_shown(entry)}'
+                f'{LETTERS[-1]}, as in "0.1,0.1,A", or "0.1,0.1,A*" for a held-out one, but it is {_shown(entry)}'
             )
         labels[i] = LETTERS.index(letter)
-    return Points(x, labels)
+    if starred.all():
+        raise ValueError("every point of the list has a star, and so is held out: take it from those to train on")
+    return Points(x, labels, starred)
 
 
 def activations_of(text: str, layers: int) -> list[Activation]:

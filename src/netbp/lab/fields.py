@@ -7,14 +7,8 @@ from dataclasses import fields as fields_of
 from typing import Any, get_args
 
 from netbp import __version__, rules
-from netbp.experiments.plane import (
-    MOST_LAYERS,
-    MOST_PARAMETERS,
-    MOST_STEPS,
-    WIDEST,
-    MethodName,
-    PlaneExperiment,
-)
+from netbp.experiments.plane import MethodName, PlaneExperiment
+from netbp.experiments.plane_limits import MOST_LAYERS, MOST_PARAMETERS, MOST_STEPS, WIDEST
 from netbp.experiments.plane_texts import MOST_CATEGORIES, MOST_POINTS, SETS
 from netbp.experiments.settings import ActivationName, RuleName
 from netbp.lab.address import LINKED, choices_of

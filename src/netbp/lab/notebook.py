@@ -19,6 +19,7 @@ from netbp.lab.launch import Launch, listen
 
 if TYPE_CHECKING:
     from netbp.problem import Problem
+    from netbp.types import Matrix
 
 USUAL_ORIGIN = "http://localhost:8888"
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?")
@@ -60,18 +61,22 @@ def experiment_of(problem: Problem) -> dict[str, Any]:
     network, data = problem.network, problem.data
     if not network.is_dense or network.sizes[0] != 2:
         raise ValueError(f"the lab shows dense networks with two inputs, but this one is {network.title}")
-    if problem.held_out is not None:
-        raise ValueError("the lab chooses its held-out points itself: give the problem all points, and lab(held_out=0.2), say")
-    y = np.asarray(data.y)
-    if data.weight is not None or not (np.isin(y, (0.0, 1.0)).all() and (y.sum(axis=1) == 1.0).all()):
+    sets = [data] if problem.held_out is None else [data, problem.held_out]
+    if not all(one.weight is None and _one_hot(np.asarray(one.y)) for one in sets):
         raise ValueError("the lab shows points of categories: targets with a 1 in one column and 0 in the others, without weights")
+    x = np.concatenate([np.asarray(one.x, dtype=float) for one in sets])
+    labels = np.concatenate([np.asarray(one.y).argmax(axis=1) for one in sets])
     return {
-        "points": points_text(np.asarray(data.x, dtype=float), y.argmax(axis=1)),
+        "points": points_text(x, labels, np.arange(len(x)) >= problem.N),
         "layers": "-".join(str(n) for n in network.sizes),
         "activation": ",".join(activation.name for activation in network.activations),
         "cost": problem.cost.name,
         "penalty": problem.penalty,
     }
+
+
+def _one_hot(y: Matrix) -> bool:
+    return bool(np.isin(y, (0.0, 1.0)).all() and (y.sum(axis=1) == 1.0).all())
 
 
 def _running(origin: str) -> Launch:

@@ -44,7 +44,7 @@ def script_of(experiment: PlaneExperiment, steps: int) -> str:
 def _data(e: PlaneExperiment) -> list[str]:
     if e.points in ("ten", "eleven") and not e.held.any():
         return [f"data = nb.data.{e.points}_points()"]
-    (x, labels), seen = e.labelled, ~e.held
+    (x, labels, _), seen = e.labelled, ~e.held
     y = np.eye(widths(e.layers)[-1])[labels]
     about = [f"# {int(e.held.sum())} more points were held out, and only looked at"] if e.held.any() else []
     return [*about, "data = nb.Data(", f"    x={_rows(x[seen])},", f"    y={_rows(y[seen])},", ")"]

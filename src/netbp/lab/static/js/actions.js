@@ -7,7 +7,7 @@ import { manySteps, rateAt, widthsOf } from "./fields.js";
 import { createHistory } from "./history.js";
 import { createOpener } from "./opener.js";
 import { createPlayer } from "./player.js";
-import { bare, categoriesOf, pointsText, samePoints, withOutputs } from "./points.js";
+import { categoriesOf, listed, pointsText, samePoints, withOutputs } from "./points.js";
 
 /** @import { Actions, Experiment, Opened, Point, Store, Value } from "./types.js" */
 /** @import { Client } from "./client.js" */
@@ -34,7 +34,7 @@ export function createActions(store, client, outside) {
     opened(seen) {
       player.reset(seen);
       const { opened, experiment } = store.get();
-      if (opened && /^[a-z]+$/.test(String(experiment.points))) named.set(pointsText(bare(opened.points)), String(experiment.points));
+      if (opened && /^[a-z]+$/.test(String(experiment.points))) named.set(pointsText(listed(opened.points, experiment)), String(experiment.points));
     },
     failed,
     remember() {
@@ -116,13 +116,14 @@ export function createActions(store, client, outside) {
     void openWish(next, { play: playing || ended });
   }
 
-  /** @param {[number, number, number][]} points
+  /** @param {Point[]} points
    * @param {string} [gesture] */
   function editPoints(points, gesture) {
     const { opened, experiment } = store.get();
     if (!opened) return;
     const text = pointsText(points);
-    const drawn = points.map((point, i) => /** @type {Point} */ ([...point, opened.points[i]?.[3] ?? 0]));
+    const held = (Number(experiment.held_out) > 0 ? opened.points : points).map((point) => point[3]);
+    const drawn = points.map(([x1, x2, category], i) => /** @type {Point} */ ([x1, x2, category, held[i] ?? 0]));
     if (samePoints(points, opened.points)) return;
     store.set({ opened: { ...opened, points: drawn } }); // seen at once; the server's answer follows
     const outputs = Math.max(categoriesOf(points), widthsOf(String(experiment.layers)).at(-1) ?? 2);
@@ -140,7 +141,7 @@ export function createActions(store, client, outside) {
     };
   }
 
-  const points = () => bare(store.get().opened?.points ?? []);
+  const points = () => listed(store.get().opened?.points ?? [], store.get().experiment);
 
   /** Ask about the run; a dropped one is made again first.
    * @template T
@@ -167,10 +168,10 @@ export function createActions(store, client, outside) {
   const actions = {
     setField: (name, value) => edit({ [name]: value }, `field ${name}`),
     setFields: (patch) => edit(patch),
-    addPoint: (x1, x2, category) => editPoints([...points(), [x1, x2, category]]),
+    addPoint: (x1, x2, category) => editPoints([...points(), [x1, x2, category, 0]]),
     movePoint: (i, x1, x2) =>
       editPoints(
-        points().map((point, k) => (k === i ? [x1, x2, point[2]] : point)),
+        points().map((point, k) => (k === i ? [x1, x2, point[2], point[3]] : point)),
         `move ${i}`,
       ),
     deletePoint(i) {
@@ -179,7 +180,7 @@ export function createActions(store, client, outside) {
       store.set({ chosen: { ...store.get().chosen, point: null } });
       editPoints(rest);
     },
-    setCategory: (i, category) => editPoints(points().map((point, k) => (k === i ? [point[0], point[1], category] : point))),
+    setCategory: (i, category) => editPoints(points().map((point, k) => (k === i ? [point[0], point[1], category, point[3]] : point))),
     undo: () => history.undo(reopen(store.get().experiment)),
     redo: () => history.redo(reopen(store.get().experiment)),
     play() {

@@ -1,15 +1,15 @@
-/** Lists of points as the experiment's text has them: "0.1,0.1,A;0.3,0.4,A;...". */
+/** Lists of points as the experiment's text has them: "0.1,0.1,A;0.3,0.4,A*;...", the star on those that are held out. */
 
-/** @import { Point } from "./types.js" */
+/** @import { Experiment, Point } from "./types.js" */
 
 export const LETTERS = "ABCDEFGH";
 export const MOST_IN_A_LINK = 500;
 
 /** The text of a list of points.
- * @param {readonly (readonly number[])[]} points  x1, x2, category
+ * @param {readonly (readonly number[])[]} points  x1, x2, category, held out or not
  * @returns {string} */
 export function pointsText(points) {
-  return points.map(([x1, x2, category]) => `${x1 + 0},${x2 + 0},${LETTERS[category]}`).join(";");
+  return points.map(([x1, x2, category, held]) => `${x1 + 0},${x2 + 0},${LETTERS[category]}${held ? "*" : ""}`).join(";");
 }
 
 /** How many categories these points need: at least two.
@@ -40,8 +40,11 @@ export function samePoints(a, b) {
   return a.length === b.length && a.every((p, i) => p[0] === b[i][0] && p[1] === b[i][1] && p[2] === b[i][2]);
 }
 
-/** @param {readonly Point[]} points
- * @returns {[number, number, number][]} */
-export function bare(points) {
-  return points.map(([x1, x2, category]) => [x1, x2, category]);
+/** The points as their text has them: with a star where they are held out, but not where a share of all points is.
+ * @param {readonly Point[]} points
+ * @param {Experiment} experiment
+ * @returns {Point[]} */
+export function listed(points, experiment) {
+  const share = Number(experiment.held_out) > 0;
+  return points.map(([x1, x2, category, held]) => [x1, x2, category, share ? 0 : held]);
 }
