@@ -16,10 +16,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from starlette.routing import Mount, Route
 
+from netbp.analysis.regions import grid_neuron
 from netbp.cli import main
+from netbp.experiments import PlaneExperiment
 from netbp.lab.bodies import DEPTH
 from netbp.lab.guard import BODY, Guard
 from netbp.lab.launch import USUAL_PORT, Launch, listen
@@ -377,8 +380,8 @@ def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
 
 
 def test_unknown_runs_and_jobs_are_gone(served: Served) -> None:
-    for path in ("/api/run/abc/frame", "/api/run/abc/export", "/api/job/abc", "/api/job/abc/cancel"):
-        body = {"what": "json", "step": 0} if path.endswith("export") else {}
+    for path in ("/api/run/abc/frame", "/api/run/abc/neurons", "/api/run/abc/export", "/api/job/abc", "/api/job/abc/cancel"):
+        body = {"what": "json", "step": 0} if path.endswith("export") else {"step": 0} if path.endswith("neurons") else {}
         code, answer = served.post(path, body)
         assert code == 410, path
         assert answer["gone"] is True
@@ -407,6 +410,65 @@ def test_a_run_by_its_frames(served: Served) -> None:
     header = json.loads(frame[8 : 8 + int.from_bytes(frame[4:8], "little")])
     assert frame[:4] == b"NBF1"
     assert header["step"] == 200
+
+
+@pytest.mark.parametrize(("layers", "activation"), [("2-2-3-2", "sigmoid"), ("2-5-4-3", "tanh,relu,identity")])
+@pytest.mark.parametrize("lately", [True, False])
+def test_every_neuron_over_the_plane(served: Served, layers: str, activation: str, lately: bool) -> None:
+    experiment = {"layers": layers, "activation": activation, "steps": 300, "scale": 2.0}
+    opened = served.post("/api/open", {"experiment": experiment})[1]
+    path = f"/api/run/{opened['run']}"
+    step = 200
+    served.lab.runs.get(opened["run"]).training.ready.wait(60)  # until then a frame may show an earlier step
+    p = floats(served.post(f"{path}/frame", {"after": step, "steps": 0, "grid": 0})[1], "p")
+    for other in range(0 if lately else 20):  # shown so long ago that it is computed again
+        served.post(f"{path}/frame", {"after": other, "steps": 0, "grid": 0})
+    code, answer = served.post(f"{path}/neurons", {"step": step, "grid": 7})
+    assert code == 200
+    network = PlaneExperiment(**experiment).problem().network  # type: ignore[arg-type]
+    header = json.loads(answer[8 : 8 + int.from_bytes(answer[4:8], "little")])
+    assert (header["run"], header["step"], header["sizes"]) == (opened["run"], step, list(network.sizes))
+    expected = [
+        grid_neuron(network, p, l, j, 7, tuple(opened["extent"])).astype(np.float32)  # type: ignore[arg-type]
+        for l, n in enumerate(network.sizes, start=1)
+        for j in range(1, n + 1)
+    ]
+    np.testing.assert_array_equal(floats(answer, "maps").reshape(-1, 7, 7), expected)
+    np.testing.assert_allclose(floats(answer, "means"), [a.mean() for a in expected], rtol=1e-6)
+
+
+def floats(frame: bytes, name: str) -> Any:
+    """A section of a frame."""
+    at = 8 + int.from_bytes(frame[4:8], "little")
+    for section in json.loads(frame[8:at])["sections"]:
+        size, kind = int(np.prod(section["shape"])), np.dtype(section["dtype"])
+        if section["name"] == name:
+            return np.frombuffer(frame, kind, size, at)
+        at += -(-size * kind.itemsize // 8) * 8
+    raise KeyError(name)
+
+
+NEURONS: dict[str, Any] = {
+    "no step": {},
+    "a step before the first": {"step": -1},
+    "a step beyond all": {"step": 1e9},
+    "a text": {"step": "0"},
+    "half a step": {"step": 0.5},
+    "too coarse": {"step": 0, "grid": 1},
+    "none": {"step": 0, "grid": 0},
+    "too fine": {"step": 0, "grid": 65},
+    "not whole": {"step": 0, "grid": 2.5},
+    "another field": {"step": 0, "view": "margin"},
+}
+
+
+@pytest.mark.parametrize("name", NEURONS)
+def test_maps_that_cannot_be_get_a_line(served: Served, name: str) -> None:
+    opened = served.post("/api/open", {"experiment": {"steps": 300}})[1]
+    code, answer = served.post(f"/api/run/{opened['run']}/neurons", NEURONS[name])
+    assert code == 422
+    assert len(answer["error"]) < 200
+    assert "\n" not in answer["error"]
 
 
 def test_a_reader_who_stops_holds_nothing_up(served: Served) -> None:

@@ -77,3 +77,15 @@ def grid_neuron(network: Network, p: ArrayLike, l: int, j: int, points: int = 50
     with np.errstate(all="ignore"):
         a = forward(network, np.asarray(p, dtype=float), grid(network, points, extent)[2]).a[l - 1]
     return np.asarray(a[:, j - 1].reshape(points, points))
+
+
+def grid_activations(network: Network, p: ArrayLike, points: int = 501, extent: Extent = UNIT) -> list[Array]:
+    """a^[l] of every layer on the grid of `grid_outputs`: for l = 1, ..., L an array (n_l, points, points), neuron by neuron.
+
+    Raises ValueError as `grid` does.
+    """
+    from netbp.engines.reference.passes import forward
+
+    with np.errstate(all="ignore"):
+        layers = forward(network, np.asarray(p, dtype=float), grid(network, points, extent)[2]).a
+    return [np.ascontiguousarray(a.T).reshape(-1, points, points) for a in layers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from netbp.experiments.plane_texts import LETTERS
 from netbp.lab.address import address_of
 from netbp.lab.decay import decay_of
 from netbp.lab.frames import encoded, number, plane
+from netbp.lab.maps import maps
 from netbp.lab.naming import layers_of, parameter_name
 from netbp.lab.training import Training
 from netbp.methods.schedules import values_at
@@ -51,6 +53,7 @@ class LabRun:
             training.costs_at_start = cost
         self.training = training
         self.used = time.monotonic()
+        self.lately: deque[State] = deque(maxlen=8)  # what the last frames showed: its maps need not be computed again
 
     # -- what the page sees -------------------------------------------------------------------------------------------
 
@@ -85,6 +88,7 @@ class LabRun:
             state = training.at(min(after, training.front.step))
         else:
             state = training.ahead(after) if steps < 0 else training.at(after + steps)
+        self.lately.append(state)
         with self.training.kept:
             costs = self._bins(seen, state.step, BINS)
             held = self.training.held_out.between(seen, state.step)
@@ -95,6 +99,17 @@ class LabRun:
         sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent)), **self._wrong(state.p, grid)}
         header |= {"view": view, "extent": list(self._extent(extent))}
         return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
+
+    def maps(self, step: int, grid: int) -> bytes:
+        """Every neuron over the plane after a step, in little; of a step that was shown lately without holding the training up."""
+        state = next((one for one in tuple(self.lately) if one.step == step), None) or self.training.exactly(step)
+        header = {
+            "run": self.name,
+            "step": state.step,
+            "sizes": list(self.problem.network.sizes),
+            "extent": list(self._extent(None)),
+        }
+        return encoded(header, maps(self.problem, state.p, grid, self._extent(None)))
 
     def curve(self, points: int = 2000, step: int | None = None) -> bytes:
         """The whole history of the costs, up to `step` if it is given, in at most so many bins."""

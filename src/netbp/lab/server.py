@@ -33,6 +33,7 @@ STATIC = Path(__file__).parent / "static"
 STEPS = 10**8
 POINTS_TEXT = 2**20
 GRID = 300
+MAP = 64
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -116,6 +117,11 @@ class Lab:
             given.text("view", "margin"),
             given.numbers("extent", 4) if "extent" in given else None,
         )
+
+    def neurons(self, body: dict[str, Any], run: str) -> Any:
+        """Every neuron over the plane, in little."""
+        given = Fields(body, "step", "grid")
+        return self.runs.get(run).maps(given.whole("step", high=STEPS), given.whole("grid", 24, low=2, high=MAP))
 
     def rate(self, body: dict[str, Any], run: str) -> Any:
         """The same run with another rate from a step on."""
@@ -248,15 +254,13 @@ def application(lab: Lab, launch: Launch) -> Guard:
     def route(path: str, work: Callable[..., Any], method: str = "POST") -> Route:
         return Route(path, _answering(work), methods=[method])
 
+    of_a_run = (lab.frame, lab.neurons, lab.rate, lab.walk, lab.difference, lab.nudge, lab.convergence, lab.curve, lab.export)
     routes = [
         Route("/", _page, methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC)),
         route("/api/fields", lab.fields, "GET"),
         route("/api/open", lab.open),
-        *(
-            route(f"/api/run/{{run}}/{work.__name__}", work)
-            for work in (lab.frame, lab.rate, lab.walk, lab.difference, lab.nudge, lab.convergence, lab.curve, lab.export)
-        ),
+        *(route(f"/api/run/{{run}}/{work.__name__}", work) for work in of_a_run),
         route("/api/multistart", lab.multistart),
         route("/api/job/{job}", lab.job),
         route("/api/job/{job}/cancel", lab.cancel),
