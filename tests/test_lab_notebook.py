@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,7 +17,7 @@ import netbp as nb
 from netbp.data.planar import two_moons
 from netbp.experiments.plane import PlaneExperiment
 from netbp.lab.address import address_of, experiment_at
-from netbp.lab.notebook import experiment_of
+from netbp.lab.notebook import USUAL_ORIGIN, experiment_of, notebook_origin
 
 TEN = nb.data.ten_points()
 MOONS = two_moons(30, 0.05, 1)
@@ -54,7 +57,8 @@ def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
     assert fields["rate"] == "0.25"
     assert fields["activation"] == "tanh,sigmoid"
     assert fields["token"] == dict(parse_qsl(urlsplit(again.address).fragment))["token"]
-    assert re.search(r'<iframe src="http://127.0.0.1:\d+/#token=', again._repr_html_())
+    assert re.search(r'<object type="text/html" data="http://127.0.0.1:\d+/#token=', again._repr_html_())
+    assert "in pages of http://localhost:9999 only" in again._repr_html_()
     assert 'height="500"' in again._repr_html_()
     assert parts.port is not None
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
@@ -64,6 +68,41 @@ def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
     answer.read()
     connection.close()
     assert "frame-ancestors http://localhost:9999" in policy
+
+
+def test_listing_6_1_is_written_as_nothing() -> None:
+    given = problem(network=nb.Network.dense(2, 2, 3, 2))
+    assert address_of(PlaneExperiment(**experiment_of(given))) == ""
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#token=[\w-]{43}", given.lab().address)
+
+
+@pytest.mark.parametrize(
+    ("said", "origin"),
+    [
+        ('{"url": "http://127.0.0.1:8899/"}', "http://127.0.0.1:8899"),
+        ('{"url": "https://Hub.example:8000/user/a/"}', "https://hub.example:8000"),
+        ('{"url": "http://[::1]:8888/"}', "http://[::1]:8888"),
+        ('{"url": "http://a b; script-src */"}', USUAL_ORIGIN),
+        ('{"url": "http+unix://socket/"}', USUAL_ORIGIN),
+        ('{"url": 5}', USUAL_ORIGIN),
+        ('{"url": "http://[::"}', USUAL_ORIGIN),
+        ("{}", USUAL_ORIGIN),
+        ("[]", USUAL_ORIGIN),
+        ("no JSON", USUAL_ORIGIN),
+        (None, USUAL_ORIGIN),
+    ],
+)
+def test_the_origin_is_that_of_the_kernel_s_own_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str | None, origin: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyter_core.paths", SimpleNamespace(jupyter_runtime_dir=lambda: str(tmp_path)))
+    monkeypatch.setenv("JPY_PARENT_PID", "123")
+    if said is not None:
+        (tmp_path / "jpserver-123.json").write_text(said, encoding="utf-8")
+    assert notebook_origin() == origin
+    for parent in ("", "124", "../123", "\N{SUPERSCRIPT TWO}"):
+        monkeypatch.setenv("JPY_PARENT_PID", parent)
+        assert notebook_origin() == USUAL_ORIGIN
 
 
 @pytest.mark.parametrize(

@@ -189,12 +189,13 @@ class Problem:
         explanation: Explanation = self.on(Reference()).bound.explain(vector, np.asarray(point.x)[0], np.asarray(point.y)[0])
         return explanation
 
-    def lab(self, origin: str = "http://localhost:8888", height: int = 860, **fields: Any) -> Any:
+    def lab(self, origin: str | None = None, height: int = 860, **fields: Any) -> Any:
         """The lab's page in a notebook, with this problem's points, network and cost; points of the plane in categories only.
 
-        origin: of the notebook's own page, the only one whose pages may frame the lab. height: in pixels. fields: further
-        fields of the lab's experiment, such as rate=0.1 or method="l-bfgs". The server runs in a thread of this process and
-        ends with it. Raises ValueError for a problem that the plane cannot show.
+        origin: of the notebook's own page, the only one whose pages may frame the lab; None: that of the Jupyter server that
+        started this kernel, or else "http://localhost:8888". height: in pixels. fields: further fields of the lab's experiment,
+        such as rate=0.1 or method="l-bfgs". The server runs in a thread of this process and ends with it.
+        Raises ValueError for a problem that the plane cannot show.
         """
         # The one place where a lower level calls a higher one: users look for the lab where their problem is.
         return import_module("netbp.lab.notebook").show(self, origin, height, **fields)

@@ -1,17 +1,22 @@
-"""The lab in a notebook: `problem.lab()` shows the page with the problem's points and network, in a frame on a server of its own.
+"""The lab in a notebook: `problem.lab()` shows the page with the problem's points and network, framed, on a server of its own.
 
-The server is one per process and origin, runs in a thread, and ends with the kernel.
+The server is one per process and origin, runs in a thread, and ends with the kernel. The frame is an <object>: unlike an <iframe>
+it shows the text inside it where there is no such page, or none that may be framed, as in a notebook exported to HTML.
 """
 
 from __future__ import annotations
 
 import atexit
 import html
+import json
+import os
 import re
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -30,33 +35,59 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True)
 class LabFrame:
-    """The lab, to be shown by a notebook. address: what to open in a browser instead. height: of the frame, in pixels."""
+    """The lab, to be shown by a notebook.
+
+    address: what to open in a browser instead. origin: of the pages that may frame it. height: of the frame, in pixels.
+    """
 
     address: str
+    origin: str
     height: int = 860
 
     def _repr_html_(self) -> str:
-        source = html.escape(self.address, quote=True)
-        return f'<iframe src="{source}" title="netbp lab" width="100%" height="{self.height}" style="border: 0"></iframe>'
+        source, origin = html.escape(self.address, quote=True), html.escape(self.origin, quote=True)
+        return (
+            f'<object type="text/html" data="{source}" title="netbp lab" width="100%" height="{self.height}" style="border: 0">'
+            f"<p>netbp's lab is shown here while the notebook's kernel runs, and in pages of {origin} only. If the kernel runs, "
+            f'open <a href="{source}" target="_blank" rel="noopener">the lab in a tab of its own</a>, or give '
+            "problem.lab(origin=...) what this page's address begins with.</p></object>"
+        )
 
 
-def show(problem: Problem, origin: str = USUAL_ORIGIN, height: int = 860, **fields: Any) -> LabFrame:
+def show(problem: Problem, origin: str | None = None, height: int = 860, **fields: Any) -> LabFrame:
     """The lab's page for this problem; see `Problem.lab`."""
+    origin = notebook_origin() if origin is None else origin
     if not ORIGIN.fullmatch(origin):
         raise ValueError(f'the notebook\'s origin is written as in "{USUAL_ORIGIN}", without a path, but it is {origin!r}')
     given = {**experiment_of(problem), **fields}
     from netbp.experiments.plane import PlaneExperiment
+    from netbp.lab.address import address_of
 
     unknown = sorted(set(given) - set(PlaneExperiment.__dataclass_fields__))
     if unknown:
         raise ValueError(f"the lab has no field {unknown[0]}; it has {', '.join(PlaneExperiment.__dataclass_fields__)}")
-    PlaneExperiment(**given)  # says now what the page would say
-    return LabFrame(f"{_running(origin).address}&{urlencode(given)}", height)
+    about = address_of(PlaneExperiment(**given))  # which says now what the page would say
+    return LabFrame(f"{_running(origin).address}{'&' if about else ''}{about}", origin, height)
+
+
+def notebook_origin() -> str:
+    """The origin of the Jupyter server that started this kernel, as the file that it keeps while it runs says; or the usual one."""
+    paths = sys.modules.get("jupyter_core.paths")  # which every kernel has loaded, and nothing here needs otherwise
+    parent = os.environ.get("JPY_PARENT_PID", "")
+    if paths is None or not parent.isdecimal():
+        return USUAL_ORIGIN
+    try:
+        said = (Path(paths.jupyter_runtime_dir()) / f"jpserver-{parent}.json").read_text(encoding="utf-8")
+        parts = urlsplit(str(json.loads(said)["url"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return USUAL_ORIGIN
+    found = f"{parts.scheme}://{parts.netloc}".lower()
+    return found if ORIGIN.fullmatch(found) else USUAL_ORIGIN
 
 
 def experiment_of(problem: Problem) -> dict[str, Any]:
     """The fields of the lab's experiment for this problem. Raises ValueError for what the plane cannot show."""
-    from netbp.experiments.plane_texts import points_text
+    from netbp.experiments.plane_texts import FIXED, points_of, points_text
 
     network, data = problem.network, problem.data
     if not network.is_dense or network.sizes[0] != 2:
@@ -66,10 +97,12 @@ def experiment_of(problem: Problem) -> dict[str, Any]:
         raise ValueError("the lab shows points of categories: targets with a 1 in one column and 0 in the others, without weights")
     x = np.concatenate([np.asarray(one.x, dtype=float) for one in sets])
     labels = np.concatenate([np.asarray(one.y).argmax(axis=1) for one in sets])
+    points = points_text(x, labels, np.arange(len(x)) >= problem.N)
+    activations = [activation.name for activation in network.activations]
     return {
-        "points": points_text(x, labels, np.arange(len(x)) >= problem.N),
+        "points": next((name for name in FIXED if points_text(*points_of(name)) == points), points),
         "layers": "-".join(str(n) for n in network.sizes),
-        "activation": ",".join(activation.name for activation in network.activations),
+        "activation": ",".join(activations) if len(set(activations)) > 1 else activations[0],
         "cost": problem.cost.name,
         "penalty": problem.penalty,
     }
