@@ -35,8 +35,9 @@ export function shown(n, keep) {
  * @param {number} height
  * @param {number} margin  at the left and the right
  * @param {[number, number] | null} keep  a neuron that has to be drawn
+ * @param {number} [largest]  radius
  * @returns {Layout} */
-export function layout(sizes, width, height, margin, keep) {
+export function layout(sizes, width, height, margin, keep, largest = 26) {
   const rows = sizes.map((n, index) => {
     const numbers = shown(n, keep && keep[0] === index + 1 ? keep[1] : null);
     let at = 0;
@@ -45,7 +46,7 @@ export function layout(sizes, width, height, margin, keep) {
   });
   const most = Math.max(1, ...rows.map(({ places }) => places[places.length - 1] ?? 0));
   const dx = (width - 2 * margin) / Math.max(1, sizes.length - 1);
-  const radius = Math.max(3, Math.min(0.055 * width, 0.3 * (height / (most + 0.8)), 0.2 * dx, 26));
+  const radius = Math.max(3, Math.min(0.055 * width, 0.37 * (height / (most + 0.8)), 0.24 * dx, largest));
   const dy = Math.min((height - 3 * radius) / most, 4.2 * radius);
   const circles = rows.map(({ numbers, places }, index) => {
     const last = places[places.length - 1] ?? 0;

@@ -3,7 +3,7 @@
 import { fill, html, svg, watchSize } from "./dom.js";
 import { count, number } from "./format.js";
 import { inline, slope, symbol } from "./mathml.js";
-import { buildNetwork, drawNetwork } from "./network.js";
+import { buildNetwork, drawNetwork } from "./networkdraw.js";
 import { layout, sizesOf } from "./networkmodel.js";
 import { previewOf } from "./preview.js";
 import { watchTheme } from "./theme.js";
@@ -88,6 +88,7 @@ export function mountWalk(element, store, actions) {
   /** @type {[number, number, number | null] | null} */
   let entry = null;
   let asked = 0;
+  let taken = 0; // gradient steps: the answer to the last one counts
 
   const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ onclick) => html("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const points = html("select", { "aria-label": "Point to walk through", onchange: () => actions.choosePoint(points.value === "" ? null : Number(points.value)) });
@@ -196,13 +197,15 @@ export function mountWalk(element, store, actions) {
     const { frame, experiment, options } = store.get();
     if (!body || !frame) return;
     const rate = Number(times.value) * (frame.header.rate || Number(experiment["rate"]) || 0.05);
+    const mine = ++taken;
     actions.askBinary("nudge", { ...body, rate, grid: options.grid || 200, view: "category" }).then(
       (next) => {
+        if (mine !== taken) return; // another state is shown by now
         preview.set({ next });
         const [from, to] = /** @type {(number | null)[]} */ (next.header["cost_of_point"] ?? []);
         effect.textContent = `η = ${number(rate, 3)}: C of this point from ${number(from, 5)} to ${number(to, 5)}, Cost of all from ${number(frame.header.cost, 5)} to ${number(next.header.cost, 5)}. The dotted line in the plane is the boundary after the step.`;
       },
-      (error) => (effect.textContent = ` ${String(error?.message ?? error)}`),
+      (error) => mine === taken && (effect.textContent = ` ${String(error?.message ?? error)}`),
     );
   }
 
@@ -229,6 +232,7 @@ export function mountWalk(element, store, actions) {
   store.subscribe((state, before) => {
     if (state.opened && (state.opened.points !== before.opened?.points || state.chosen.point !== before.chosen.point)) listPoints(state.opened);
     const moved = state.frame?.header.step !== before.frame?.header.step || state.opened?.run !== before.opened?.run || state.chosen.point !== before.chosen.point;
+    if (moved || state.tab !== before.tab) taken++;
     if ((moved || state.tab !== before.tab) && preview.get().next) {
       preview.set({ next: null });
       effect.textContent = "";

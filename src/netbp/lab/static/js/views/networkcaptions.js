@@ -1,0 +1,50 @@
+/** Names and widths below the layers of the drawn network, with buttons that change them. */
+
+import { fill, html } from "./dom.js";
+
+/** @import { Opened } from "../types.js" */
+/** @import { Layout } from "./networkmodel.js" */
+
+/** Layers are changed through `how`, which gets their widths and the activations from the second on.
+ * @typedef {(how: (widths: number[], names: string[]) => void) => void} Change */
+
+/** Parameters of layers of these widths.
+ * @param {number[]} widths
+ * @returns {number} */
+function parametersOf(widths) {
+  return widths.slice(1).reduce((sum, n, k) => sum + n * ((widths[k] ?? 0) + 1), 0);
+}
+
+/** Fill `captions`. short: the layers' numbers alone, for there is no room for words.
+ * @param {HTMLElement} captions
+ * @param {{opened: Opened, sizes: number[], layout: Layout, short: boolean, limits: Record<string, number>}} model
+ * @param {Change} change */
+export function drawCaptions(captions, { opened, sizes, layout, short, limits }, change) {
+  const L = sizes.length;
+  const [widest, deepest, most] = [limits["width"] ?? 64, limits["layers"] ?? 8, limits["parameters"] ?? 5000];
+  const may = (/** @type {number[]} */ widths) => parametersOf(widths) <= most;
+  const items = sizes.map((n, index) => {
+    const l = index + 1;
+    const hidden = l > 1 && l < L;
+    const kind = l === 1 ? "input" : `${l === L ? "output, " : ""}${(opened.layers[l - 2]?.activation ?? "").replace("_", " ")}`;
+    const by = (/** @type {number} */ d) =>
+      html("button", { type: "button", class: "network-width", "aria-label": `One neuron ${d < 0 ? "fewer" : "more"} in layer ${l}`, disabled: d < 0 ? n <= 1 : n >= widest || !may(sizes.map((m, k) => (k === index ? m + 1 : m))),
+        onclick: () => change((widths) => (widths[index] = n + d)) }, d < 0 ? "−" : "+");
+    const count = html("span", {}, String(n));
+    const item = html("div", { class: "network-caption" }, html("div", { class: "network-layer" }, short ? String(l) : `Layer ${l}`),
+      !short && html("div", { class: "network-kind" }, kind), html("div", { class: "network-widths" }, ...(hidden ? [by(-1), count, by(1)] : [count])));
+    item.style.left = `${layout.circles[index]?.[0]?.x ?? 0}px`;
+    return item;
+  });
+  const added = sizes.length > 2 ? (sizes[L - 2] ?? 3) : 3;
+  const more = html("button", { type: "button", disabled: L >= deepest || !may([...sizes.slice(0, -1), added, sizes[L - 1] ?? 2]), onclick: () => change((widths, names) => {
+    widths.splice(-1, 0, added);
+    names.splice(-1, 0, (names.length > 1 ? names[names.length - 2] : names[0]) ?? "sigmoid");
+  }) }, "+ layer");
+  const less = html("button", { type: "button", disabled: L <= 2, onclick: () => change((widths, names) => {
+    widths.splice(-2, 1);
+    names.splice(-2, 1);
+  }) }, "− layer");
+  captions.classList.toggle("is-narrow", short);
+  fill(captions, ...items, html("div", { class: "network-depth", role: "group", "aria-label": "Hidden layers" }, less, more));
+}
