@@ -26,6 +26,39 @@ PATIENCE = 180_000
 """Milliseconds: machines that test are busy, and the first network of a shape is compiled."""
 
 
+COUNTED = """(() => {
+  const send = window.fetch;
+  window.asked = 0; // questions whose answers the page has not read yet
+  window.fetch = async (...request) => {
+    window.asked++;
+    try {
+      const answer = await send(...request);
+      for (const kind of ["json", "arrayBuffer", "blob"]) {
+        const read = answer[kind].bind(answer);
+        answer[kind] = () => read().finally(() => window.asked--);
+      }
+      return answer;
+    } catch (error) {
+      window.asked--;
+      throw error;
+    }
+  };
+})()"""
+"""Counts in the page itself what it asks: what the browser tells of requests comes later."""
+
+QUIET = """() => new Promise((done) => {
+  let calm = 0; // animation frames in which nothing was asked: some questions follow a frame after an answer
+  const look = () => {
+    const plays = document.getElementById("play")?.getAttribute("aria-label") === "Pause";
+    calm = window.asked === 0 || plays ? calm + 1 : 0;
+    if (calm > 3) done();
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+"""Resolves when nothing is asked, or the run goes on, and what was answered has been drawn."""
+
+
 class Server:
     """`netbp lab` as a process of its own, started again at will."""
 
@@ -94,16 +127,12 @@ class Lab:
         page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
-        self.flying = 0
-        page.on("request", lambda request: self._count(request, 1))
-        page.on("requestfinished", lambda request: self._count(request, -1))
-        page.on("requestfailed", lambda request: self._count(request, -1))
+        page.add_init_script(COUNTED)
 
     def open(self, fragment: str = "") -> Lab:
         """The page with this experiment, ready. A page that is there already is loaded anew."""
         if self.page.url.startswith(f"{self.server.origin}/"):  # another fragment alone would not load it
             self.page.goto("about:blank")
-        self.flying = 0
         self.page.goto(f"{self.server.address}{'&' if fragment else ''}{fragment}")
         return self.ready()
 
@@ -116,16 +145,9 @@ class Lab:
         """Wait until a function of the page is true."""
         self.page.wait_for_function(condition, arg=given)
 
-    def _count(self, request: Any, by: int) -> None:
-        self.flying += by if "/api/" in request.url else 0
-
     def settled(self) -> None:
         """Wait until nothing is asked any more, unless the run goes on, and what was answered has been drawn."""
-        for _ in range(100):
-            self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            if self.flying <= 0 or self.page.get_attribute("#play", "aria-label") == "Pause":
-                break
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(QUIET)
 
     @property
     def fragment(self) -> str:

@@ -17,6 +17,7 @@ import { categoriesOf, listed, pointsText, samePoints, withOutputs } from "./poi
  *   save: (name: string, blob: Blob) => void}} Outside */
 
 const RETRIES = [300, 700, 1500, 3000, 5000];
+const MOST_REBUILDS = 3;
 
 /** The actions on a store.
  * @param {Store} store
@@ -28,10 +29,15 @@ export function createActions(store, client, outside) {
   /** @type {Map<string, string>} lists of points that have a name, by their text */
   const named = new Map();
   let retrying = false;
+  let attempts = 0; // to reach the server since it last gave a frame
+  let rebuilds = 0; // since then, too
+  let trouble = ""; // the line of a failure that is over with the next frame
+  let hurry = () => {}; // ends the wait for the next attempt
 
-  const player = createPlayer(store, client, { busy: () => opener.busy(), failed, later: outside.later });
+  const player = createPlayer(store, client, { busy: () => opener.busy(), took: well, failed, later: outside.later });
   const opener = createOpener(store, client, {
     opened(seen) {
+      well();
       player.reset(seen);
       const { opened, experiment } = store.get();
       if (opened && /^[a-z]+$/.test(String(experiment.points))) named.set(pointsText(listed(opened.points, experiment)), String(experiment.points));
@@ -43,6 +49,13 @@ export function createActions(store, client, outside) {
     },
   });
 
+  /** A frame has come. */
+  function well() {
+    [attempts, rebuilds] = [0, 0];
+    if (trouble && store.get().error === trouble) store.set({ error: "" });
+    trouble = "";
+  }
+
   /** Give the server a moment, then go on where we were. Other errors are told.
    * @param {unknown} error */
   async function failed(error) {
@@ -50,9 +63,10 @@ export function createActions(store, client, outside) {
       await rebuild();
     } else if (error instanceof Lost || (error instanceof Refused && error.locked)) {
       store.set({ connection: error instanceof Lost ? "lost" : "locked", playing: false });
-      if (error instanceof Lost) void retry();
+      if (error instanceof Lost) void reach();
     } else {
       const line = error instanceof Error ? error.message : String(error);
+      trouble = line;
       store.set({ playing: false, error: line });
       if (!(error instanceof Refused)) console.error(error);
     }
@@ -60,21 +74,30 @@ export function createActions(store, client, outside) {
 
   /** The run was dropped: it is made again from the experiment, with the same digits. */
   async function rebuild() {
-    const { experiment, shown, reached, playing } = store.get();
+    const { experiment, shown, reached } = store.get();
     const before = store.get().opened?.run;
+    if (++rebuilds > MOST_REBUILDS) {
+      trouble = "The server drops this run as soon as it is computed: too many are open at once. Close other pages, then go on.";
+      return store.set({ playing: false, error: trouble });
+    }
     // not awaited while a frame is in flight: the player waits for nobody, and the opener starts it again
-    void openWish(experiment, { step: Math.max(shown, reached), shown, play: playing }).then(() => {
+    void openWish(experiment, { step: Math.max(shown, reached), shown }).then(() => {
       if (store.get().opened?.run !== before) {
         store.set({ connection: "rebuilt", message: "The server no longer had this run. It was computed again from its address, with the same digits." });
       }
     });
   }
 
-  async function retry() {
+  /** Reach the server again: at once, then after ever longer waits as long as no frame comes. */
+  async function reach() {
     if (retrying) return;
     retrying = true;
     try {
-      for (let attempt = 0; store.get().connection === "lost" || store.get().connection === "locked"; attempt++) {
+      for (; store.get().connection === "lost" || store.get().connection === "locked"; attempts++) {
+        if (attempts > 0) {
+          const waited = outside.wait(RETRIES[Math.min(attempts, RETRIES.length) - 1]);
+          await Promise.race([waited, new Promise((resolve) => (hurry = () => resolve(null)))]);
+        }
         try {
           const fields = await client.fields();
           store.set({ fields, connection: "ok" });
@@ -86,7 +109,6 @@ export function createActions(store, client, outside) {
             store.set({ connection: error.locked ? "locked" : "lost" });
             if (error.locked) return;
           }
-          await outside.wait(RETRIES[Math.min(attempt, RETRIES.length - 1)]);
         }
       }
     } finally {
@@ -94,11 +116,20 @@ export function createActions(store, client, outside) {
     }
   }
 
-  /** @param {Experiment} experiment
-   * @param {{step?: number, shown?: number, play?: boolean, make?: () => Promise<Opened>}} [how] */
-  async function openWish(experiment, { step = 0, shown = step, play = false, make } = {}) {
+  /** The reader asks for it: now, not after the wait. */
+  function retry() {
+    attempts = 0;
+    hurry();
+    return reach();
+  }
+
+  /** Open an experiment. Whether it plays is set now, so that who plays or pauses while it is being opened has the last word.
+   * @param {Experiment} experiment
+   * @param {{step?: number, shown?: number, play?: boolean, make?: () => Promise<Opened>}} [how]  play: as now when left out */
+  async function openWish(experiment, { step = 0, shown = step, play, make } = {}) {
     const { fields } = store.get();
-    await opener.open({ experiment: fields && !make ? differencesOf(experiment, fields.fields) : experiment, step, shown, play, make });
+    if (play !== undefined) store.set({ playing: play });
+    await opener.open({ experiment: fields && !make ? differencesOf(experiment, fields.fields) : experiment, step, shown, make });
     player.pump();
   }
 
@@ -106,13 +137,14 @@ export function createActions(store, client, outside) {
    * @param {Record<string, Value>} patch
    * @param {string} [gesture]  changes of one gesture are undone together */
   function edit(patch, gesture = "") {
-    const { experiment, playing, frame, error, shown } = store.get();
+    const { experiment, playing, frame, refused, shown } = store.get();
     if (Object.entries(patch).every(([name, value]) => experiment[name] === value)) return;
     const ended = frame !== null && shown > 0 && frame.header.status !== "running" && frame.header.status !== "ready";
-    if (!error) history.push(gesture);
+    if (!refused) history.push(gesture);
     const next = { ...experiment, ...patch };
     if ("method" in patch && manySteps(next) !== manySteps(experiment)) store.set({ speed: manySteps(next) ? 10_000 : 1 });
     store.set({ experiment: next });
+    player.forget();
     void openWish(next, { play: playing || ended });
   }
 
@@ -135,9 +167,10 @@ export function createActions(store, client, outside) {
    * @returns {(experiment: Experiment) => void} */
   function reopen(before) {
     return (experiment) => {
-      const { playing, shown } = store.get();
+      const { shown } = store.get();
       const step = sameExperiment({ ...before, changes: "" }, { ...experiment, changes: "" }) ? shown : 0;
-      void openWish(experiment, { step, play: playing });
+      player.forget();
+      void openWish(experiment, { step });
     };
   }
 
@@ -215,11 +248,11 @@ export function createActions(store, client, outside) {
       edit({ seed: Number(experiment.seed) + 1, start: 0 });
     },
     changeRate(rate) {
-      const { experiment, shown, opened, playing } = store.get();
-      if (rateAt(experiment, shown) === rate) return;
+      const { experiment, shown, opened } = store.get();
+      if (rateAt(experiment, shown) === rate && !opener.busy()) return; // while another is being opened, the last word holds
       if (shown === 0 || !opened) return edit({ rate, changes: "" }, "rate");
       history.push("rate");
-      void openWish(experiment, { step: shown, play: playing, make: () => ofRun((run) => client.post(`api/run/${run}/rate`, { step: shown, rate })) });
+      void openWish(experiment, { step: shown, make: () => ofRun((run) => client.post(`api/run/${run}/rate`, { step: shown, rate })) });
     },
     setSpeed: (speed) => store.set({ speed }),
     choosePoint: (i) => store.set({ chosen: { ...store.get().chosen, point: i } }),
@@ -252,9 +285,11 @@ export function createActions(store, client, outside) {
       const whole = { ...(fields ? defaultsOf(fields.fields) : {}), ...experiment };
       history.push("");
       store.set({ experiment: whole, speed: manySteps(whole) === manySteps(store.get().experiment) ? store.get().speed : manySteps(whole) ? 10_000 : 1 });
-      await openWish(whole, { step });
+      player.forget();
+      await openWish(whole, { step, play: false });
     },
     async exportAs(body) {
+      await opener.done(); // what is taken away is what the fields say
       const { shown } = store.get();
       try {
         const { name, blob } = await ofRun((run) => client.download(`api/run/${run}/export`, { step: shown, ...body }));
@@ -266,6 +301,7 @@ export function createActions(store, client, outside) {
     },
     ask: (path, body) => ofRun((run) => client.post(`api/run/${run}/${path}`, body)),
     askBinary: (path, body) => ofRun((run) => client.postBinary(`api/run/${run}/${path}`, body)),
+    slice: (body) => ofRun((run) => client.postBinary("api/surface", { run, ...body })),
     post: (path, body) => client.post(path, body),
     postBinary: (path, body) => client.postBinary(path, body),
     get: (path) => client.post(path),

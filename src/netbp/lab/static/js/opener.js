@@ -7,7 +7,7 @@ import { frameBody } from "./player.js";
 /** @import { Experiment, Opened, Store } from "./types.js" */
 /** @import { Client } from "./client.js" */
 
-/** @typedef {{experiment: Experiment, step: number, shown: number, play: boolean, make?: () => Promise<Opened>}} Wish */
+/** @typedef {{experiment: Experiment, step: number, shown: number, make?: () => Promise<Opened>}} Wish */
 
 /** The opener of the store's experiments.
  * @param {Store} store
@@ -21,7 +21,7 @@ export function createOpener(store, client, { opened: announce, failed, remember
   let working = null;
 
   /** @param {Wish} current */
-  async function fulfil({ experiment, step, shown, play, make }) {
+  async function fulfil({ experiment, step, shown, make }) {
     const opened = await (make ? make() : client.open(experiment, step));
     if (wish) return; // something newer is wanted by now
     let curves = emptyCurves();
@@ -42,8 +42,8 @@ export function createOpener(store, client, { opened: announce, failed, remember
       cost: appendCurves(curves, frame),
       shown: frame.header.step,
       reached: opened.step,
-      playing: play,
       error: "",
+      refused: false,
       connection: "ok",
       chosen: { point: chosen.point !== null && chosen.point < opened.points.length ? chosen.point : null, neuron: neuronIn(chosen.neuron, opened) },
       options: { ...options, category: Math.min(options.category, opened.categories.length) },
@@ -60,7 +60,7 @@ export function createOpener(store, client, { opened: announce, failed, remember
         await fulfil(current);
       } catch (error) {
         if (wish) continue;
-        if (error instanceof Refused && !error.gone && !error.locked) store.set({ error: error.message, playing: false });
+        if (error instanceof Refused && !error.gone && !error.locked) store.set({ error: error.message, refused: true, playing: false });
         else await failed(error);
       }
     }
@@ -68,6 +68,8 @@ export function createOpener(store, client, { opened: announce, failed, remember
 
   return {
     busy: () => working !== null,
+    /** When no experiment is being opened any more. */
+    done: () => working ?? Promise.resolve(),
     /** @param {Wish} wanted
      * @returns {Promise<void>} */
     open(wanted) {

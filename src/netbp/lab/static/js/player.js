@@ -1,5 +1,6 @@
 /** The pull loop: one request in flight, the next one in the next animation frame, none while paused. */
 
+import { Refused } from "./client.js";
 import { appendCurves } from "./curves.js";
 
 /** @import { Frame, Opened, Store } from "./types.js" */
@@ -31,13 +32,14 @@ const ENDED = new Set(["finished", "converged", "diverged", "stopped"]);
 /** The player of the store's run.
  * @param {Store} store
  * @param {Client} client
- * @param {{busy: () => boolean, failed: (error: unknown) => Promise<void>, later: (call: () => void) => void}} seams
- *   whether a run is being opened; what to do about an error; the next animation frame */
-export function createPlayer(store, client, { busy, failed, later }) {
+ * @param {{busy: () => boolean, took: () => void, failed: (error: unknown) => Promise<void>, later: (call: () => void) => void}} seams
+ *   whether a run is being opened; a frame has come; what to do about an error; the next animation frame */
+export function createPlayer(store, client, { busy, took, failed, later }) {
   let flying = false;
   let seen = 0;
   let ahead = 0; // single steps asked for
   let stale = false; // the same step is to be drawn anew
+  let generation = 0; // of experiments: steps of one are none of the next
   /** @type {number | null} */
   let wanted = null; // a step of the history to show
 
@@ -84,17 +86,34 @@ export function createPlayer(store, client, { busy, failed, later }) {
     store.set(patch);
   }
 
+  /** What could not be shown now is asked for again.
+   * @param {Ask} ask
+   * @param {number} of  the generation in which it was asked */
+  function again({ why, steps }, of) {
+    stale = true;
+    if (why === "steps" && of === generation) ahead += steps;
+  }
+
   async function pump() {
     const { opened } = store.get();
     if (flying || !opened || busy()) return;
     const ask = next();
     if (!ask) return;
+    const mine = generation;
     flying = true;
     try {
       const frame = await client.frame(opened.run, frameBody(store, opened, ask.after, ask.steps, seen));
-      if (store.get().opened?.run === opened.run) take(frame, ask);
+      if (store.get().opened?.run === opened.run) {
+        if (busy()) again(ask, mine);
+        else {
+          took();
+          take(frame, ask);
+        }
+      }
     } catch (error) {
-      if (store.get().opened?.run === opened.run) await failed(error);
+      const current = store.get().opened?.run === opened.run;
+      if (current && (busy() || (error instanceof Refused && error.gone))) again(ask, mine); // when the run is there again
+      if (current && !busy()) await failed(error);
     } finally {
       flying = false;
     }
@@ -104,13 +123,17 @@ export function createPlayer(store, client, { busy, failed, later }) {
 
   return {
     pump: () => void pump(),
-    /** Another run: its curves are known up to this cursor.
+    /** Another experiment is wanted: steps that were asked for were steps of the last one. */
+    forget() {
+      [ahead, wanted] = [0, null];
+      generation++;
+    },
+    /** Another run: its curves are known up to this cursor. What was asked for while it was being opened follows.
      * @param {number} cursor */
     reset(cursor) {
       seen = cursor;
-      ahead = 0;
       stale = false;
-      wanted = null;
+      if (wanted !== null) wanted = Math.min(wanted, store.get().reached);
     },
     /** @param {number} steps */
     advance(steps) {

@@ -22,6 +22,7 @@ export function initialState() {
     chosen: { point: null, neuron: null },
     message: "",
     error: "",
+    refused: false,
     connection: "ok",
     opening: false,
     tab: "network",

@@ -75,10 +75,10 @@
 /** @typedef {"network" | "walk" | "compare" | "multistart" | "surface" | "images"} Tab */
 
 /** What the page knows. `shown` is the step shown (or asked for), `reached` the last step of the history so far; `error` is the
- * server's line on an experiment that it refused, beside the last good one in `opened`; `undo` and `redo` count what can be undone.
+ * server's line on what it could not do, `refused` that it was to open this experiment, beside the last good one in `opened`; `undo` and `redo` count what can be undone.
  * @typedef {{fields: Fields | null, experiment: Experiment, opened: Opened | null, frame: Frame | null, playing: boolean,
  *   speed: number, shown: number, reached: number, cost: Curves, pinned: Pinned | null, options: Options,
- *   chosen: {point: number | null, neuron: [l: number, j: number] | null}, message: string, error: string,
+ *   chosen: {point: number | null, neuron: [l: number, j: number] | null}, message: string, error: string, refused: boolean,
  *   connection: "ok" | "lost" | "locked" | "rebuilt", opening: boolean, tab: Tab, undo: number, redo: number}} AppState */
 
 /** @typedef {(state: AppState, before: AppState) => void} Subscriber */
@@ -117,7 +117,8 @@
  * @property {(path: string, body: Record<string, any>) => Promise<any>} ask  a JSON question of the run shown: ask("walk", {...})
  * @property {(path: string, body: Record<string, any>) => Promise<Frame>} askBinary  the same with a binary answer: askBinary("nudge", {...})
  * @property {(path: string, body: Record<string, any>) => Promise<any>} post  a JSON question that belongs to no run: post("api/multistart", ...)
- * @property {(path: string, body: Record<string, any>) => Promise<Frame>} postBinary  post("api/surface", ...)
+ * @property {(path: string, body: Record<string, any>) => Promise<Frame>} postBinary  the same with a binary answer
+ * @property {(body: Record<string, any>) => Promise<Frame>} slice  of the cost around the run shown, for /api/surface
  * @property {(path: string) => Promise<any>} get  what stands there: get("api/images")
  * @property {(path: string, file: Blob) => Promise<Frame>} upload  a file's bytes, with a binary answer: upload("api/images/.../classify", file)
  * @property {(message: string) => void} say  to the status line and screen readers

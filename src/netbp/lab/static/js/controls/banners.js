@@ -48,7 +48,7 @@ export function mountBanners(element, store, actions) {
       out.push({ kind: "note", key: "rebuilt", text: "The server no longer had this run. It was computed again from its address, with the same digits.", close: () => store.set({ connection: "ok" }) });
     }
     if (error) {
-      out.push({ kind: "bad", key: `error ${error}`, text: error, buttons: state.undo ? [button({ text: "Undo", label: "Undo", click: actions.undo })] : [], close: () => store.set({ error: "" }) });
+      out.push({ kind: "bad", key: `error ${error}`, text: error, buttons: state.undo && state.refused ? [button({ text: "Undo", label: "Undo", click: actions.undo })] : [], close: () => store.set({ error: "" }) });
     }
     const left = frame?.header.diverged;
     if (left) {

@@ -118,7 +118,7 @@ export function pointsEditor(fields, store, actions) {
     }
   }
 
-  acceptTables((text) => void take(text));
+  acceptTables(() => store.get().tab !== "images", (text) => void take(text)); // files dropped on the other page are images
   const line = row("set", chooser, { help: about?.help ?? "", equation: about?.equation });
   const element = h("div", { class: "rows", "data-field": "points" }, line, drawn, h("div", { class: "row-buttons" }, opener), paste, file, note);
   explain(opener, { title: "a table of your own", help: sentence("rows of x1, x2 and a category, from the clipboard or a file; a file may also be dropped anywhere on the page"), equation: "(5)" });
@@ -146,23 +146,25 @@ export function pointsEditor(fields, store, actions) {
 }
 
 /** Text dropped anywhere on the page, or pasted outside of an input, is read as a table.
+ * @param {() => boolean} here  whether the page is one for tables
  * @param {(text: string) => void} take */
-function acceptTables(take) {
+function acceptTables(here, take) {
   const cue = (/** @type {boolean} */ on) => document.body.classList.toggle("dropping", on);
   addEventListener("dragover", (event) => {
-    event.preventDefault();
-    cue(true);
+    event.preventDefault(); // the browser would leave for the file
+    cue(here());
   });
   addEventListener("dragleave", (event) => cue(event.relatedTarget !== null));
   addEventListener("drop", async (event) => {
     event.preventDefault();
     cue(false);
+    if (!here()) return;
     const file = event.dataTransfer?.files[0];
     const text = file ? await file.text() : (event.dataTransfer?.getData("text/plain") ?? "");
     if (text.trim()) take(text);
   });
   addEventListener("paste", (event) => {
-    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+    if (!here() || event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
     const text = event.clipboardData?.getData("text/plain") ?? "";
     if (/[\d.]\s*[,;\t ]\s*-?[\d.]/.test(text)) take(text);
   });

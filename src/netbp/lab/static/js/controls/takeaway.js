@@ -103,14 +103,24 @@ export function mountTakeaway(element, store, actions) {
     h("div", { class: "row-buttons" }, button({ text: "Open a JSON file", label: "Open a JSON file", id: "open-json", click: () => upload.click() }), upload),
   );
   const opener = button({ icon: "save", text: "Take away", id: "open-takeaway", label: "Take away: link, script, files, pictures", key: "s", click: open });
+  opener.disabled = true;
+  store.subscribe(({ opened }, before) => {
+    opener.disabled = !opened;
+    if (opened !== before.opened && box.open) tell(); // the link is that of the run shown
+  });
   element.append(opener);
 
-  function open() {
+  function tell() {
     const state = store.get();
     const many = tooManyForLink(state);
     link.value = many ? "" : linkOf(state.opened?.address ?? "");
     link.disabled = copy.disabled = many;
     setText(note, many ? `${whole(state.opened?.points.length ?? 0)} points are too many for a link (at most ${MOST_IN_A_LINK}): save as JSON.` : "");
+  }
+
+  function open() {
+    if (opener.disabled) return;
+    tell();
     if (!box.open) box.showModal();
   }
   return open;

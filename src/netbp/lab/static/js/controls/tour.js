@@ -19,6 +19,8 @@ export function mountTour(element, tools, store, actions) {
   const close = button({ icon: "close", label: "Leave the tour", id: "tour-close", class: "button-quiet", click: leave });
   element.append(h("div", { class: "tour-words" }, title, text), h("div", { class: "tour-buttons" }, dots, back, next, run, close));
   const opener = button({ icon: "tour", text: "Tour", id: "open-tour", label: "The paper's story in five stops", key: "g", click: toggle });
+  opener.disabled = true; // until the server has told of the stops
+  store.subscribe(({ fields }) => void (opener.disabled = !fields));
   tools.append(opener);
 
   /** @param {number} stop */

@@ -49,6 +49,7 @@ export function mountImages(element, store, actions) {
   let seen = ""; // the curves shown: of which state
   let cell = /** @type {[number, number] | null} */ (null);
   let order = /** @type {"test" | "surest"} */ ("test");
+  let turned = 0; // pages of the gallery: the last one asked for is shown
   let asked = 0; // of images taken apart, only the last one that was asked for is shown
   let looking = false;
 
@@ -171,10 +172,10 @@ export function mountImages(element, store, actions) {
 
   /** @param {number} first */
   const loadGallery = (first) => tried(async () => {
-    const wanted = [cell, order].join();
+    const mine = ++turned;
     const question = cell ? () => actions.postBinary(path("cell"), { row: cell?.[0], column: cell?.[1], first, count: PAGE }) : () => actions.postBinary(path("mistakes"), { first, count: PAGE, order });
     const answer = /** @type {Frame | null} */ (await ask(question));
-    if (answer && wanted === [cell, order].join()) gallery.show(galleryOf(answer), cell, order);
+    if (answer && mine === turned) gallery.show(galleryOf(answer), cell, order);
   });
 
   const loadFilters = () => tried(async () => {

@@ -101,6 +101,7 @@ export function mountMultistart(element, store, actions) {
   let chosen = null;
   /** @type {string | null} */
   let job = null;
+  let stopped = false;
 
   function draw() {
     if (!theme || !shown || width < 60) return;
@@ -127,8 +128,10 @@ export function mountMultistart(element, store, actions) {
     const [n, length] = [Math.round(Number(starts.value)), Math.round(Number(steps.value))];
     busy(true);
     try {
+      stopped = false;
       const answer = await actions.post("api/multistart", { experiment, starts: n, steps: length });
       job = answer.job;
+      if (stopped) cancel(); // before the job had a name
       for (let wait = 120; job; wait = Math.min(500, wait * 1.3)) {
         await new Promise((resolve) => setTimeout(resolve, wait));
         if (!job) break;
@@ -169,6 +172,7 @@ export function mountMultistart(element, store, actions) {
   function cancel() {
     if (job) actions.post(`api/job/${job}/cancel`, {}).catch(() => undefined);
     job = null;
+    stopped = true;
     done.textContent = "stopped";
   }
 

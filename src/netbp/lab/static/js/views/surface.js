@@ -234,7 +234,8 @@ export function mountSurface(element, store, actions) {
     words.textContent = "The cost is being worked out on a grid of 61 × 61 places…";
     try {
       const other = kind.value === "between" && pinned ? { other: { run: pinned.opened.run, step: pinned.frame?.header.step ?? 0 } } : {};
-      const answer = await actions.postBinary("api/surface", { run: opened.run, step: frame.header.step, kind: kind.value, n: 61, seed: Math.max(0, Math.round(Number(seed.value))), ...other });
+      const answer = await actions.slice({ step: frame.header.step, kind: kind.value, n: 61, seed: Math.max(0, Math.round(Number(seed.value))), ...other });
+      if (store.get().opened?.address !== opened.address) return about(); // another run is shown by now
       slice = sliceOf(answer);
       draw();
       const { least, most } = levelsOf(slice.logs);

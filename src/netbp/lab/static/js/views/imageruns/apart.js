@@ -27,7 +27,11 @@ export function told({ image, true: was, predicted, classes, outputs, probabilit
 export function mountApart(element, choose) {
   const input = html("input", { type: "number", min: 1, value: 1, "aria-label": "Test image", class: "image-number" });
   const of = html("span", {});
-  const by = (/** @type {number} */ step) => () => choose(Math.max(1, Number(input.value) + step));
+  const by = (/** @type {number} */ step) => () => {
+    const to = Math.max(1, Math.min(Number(input.max) || Infinity, Number(input.value) + step));
+    input.value = String(to); // before the answer: a second click goes on from here
+    choose(to);
+  };
   const before = html("button", { type: "button", class: "button", "aria-label": "the test image before", onclick: by(-1) }, "‹");
   const after = html("button", { type: "button", class: "button", "aria-label": "the next test image", onclick: by(1) }, "›");
   input.addEventListener("change", () => {

@@ -53,9 +53,14 @@ function item(gallery, i, choose) {
  * @returns {{show: (gallery: Gallery | null, cell: [number, number] | null, order: string) => void, mark: (image: number | null) => void}} */
 export function mountGallery(element, then) {
   let first = 0;
+  let most = 0;
+  const turn = (/** @type {number} */ by) => {
+    if (first + by < most) first = Math.max(0, first + by); // before the answer: a second click goes on from here
+    then.page(first);
+  };
   const title = html("h2", { class: "gallery-heading", "aria-live": "polite" });
-  const back = html("button", { type: "button", class: "button", "aria-label": "the images before these", onclick: () => then.page(Math.max(0, first - PAGE)) }, "‹");
-  const next = html("button", { type: "button", class: "button", "aria-label": "the next images", onclick: () => then.page(first + PAGE) }, "›");
+  const back = html("button", { type: "button", class: "button", "aria-label": "the images before these", onclick: () => turn(-PAGE) }, "‹");
+  const next = html("button", { type: "button", class: "button", "aria-label": "the next images", onclick: () => turn(PAGE) }, "›");
   const all = html("button", { type: "button", class: "button button-link", onclick: () => then.all() }, "all misclassified");
   const orders = /** @type {const} */ ([["test", "in order"], ["surest", "surest first"]]).map(([name, text]) =>
     html("button", { type: "button", "data-order": name, onclick: () => then.order(name) }, text));
@@ -70,7 +75,7 @@ export function mountGallery(element, then) {
   return {
     show(gallery, cell, order) {
       title.textContent = gallery ? titled(gallery, cell) : "Misclassified images";
-      first = gallery?.first ?? 0;
+      [first, most] = [gallery?.first ?? 0, gallery?.of ?? 0];
       all.hidden = !cell;
       choice.hidden = Boolean(cell) || !gallery;
       back.hidden = next.hidden = !gallery || gallery.of <= gallery.image.length;
