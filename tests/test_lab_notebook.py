@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import numpy as np
 import pytest
@@ -16,9 +18,13 @@ import pytest
 import netbp as nb
 from netbp.data.planar import two_moons
 from netbp.experiments.plane import PlaneExperiment
+from netbp.experiments.plane_texts import points_text
 from netbp.lab.address import address_of, experiment_at
 from netbp.lab.notebook import USUAL_ORIGIN, experiment_of, notebook_origin
 
+pytest_plugins = ["lab_pages"]
+
+PATIENCE = 180_000  # ms, as lab_pages has it
 TEN = nb.data.ten_points()
 MOONS = two_moons(30, 0.05, 1)
 
@@ -103,6 +109,89 @@ def test_the_origin_is_that_of_the_kernel_s_own_server(
     for parent in ("", "124", "../123", "\N{SUPERSCRIPT TWO}"):
         monkeypatch.setenv("JPY_PARENT_PID", parent)
         assert notebook_origin() == USUAL_ORIGIN
+
+
+def test_the_page_keeps_the_stars_whatever_is_done_to_the_points(lab: Any) -> None:
+    """Add, move and delete, and the points that were held out are held out still, and no others."""
+    x = np.array([[0.1, 0.1], [0.5, 0.5], [0.9, 0.1], [0.1, 0.9]])
+    lab.open(address_of(PlaneExperiment(points=points_text(x, np.array([0, 1, 1, 0]), np.arange(4) == 1))))
+
+    def changed(stars: list[bool], before: str) -> str:
+        lab.until("(before) => location.hash.slice(1) !== before", before)
+        lab.settled()
+        experiment = experiment_at(lab.fragment)
+        assert experiment.labelled.starred.tolist() == stars
+        assert f"/{stars.count(False)}" in lab.page.text_content("#reading-right")
+        return str(lab.fragment)
+
+    before = lab.fragment
+    assert "%2CB*%3B" in before
+    lab.page.click("#add-A")
+    lab.page.mouse.click(*lab.plane(0.75, 0.85))
+    before = changed([False, True, False, False, False], before)
+    lab.page.mouse.move(*lab.plane(0.5, 0.5))
+    lab.page.mouse.down()
+    lab.page.mouse.move(*lab.plane(0.25, 0.75))
+    lab.page.mouse.up()
+    before = changed([False, True, False, False, False], before)
+    lab.page.click("#tool-delete")
+    lab.page.mouse.click(*lab.plane(0.1, 0.1))
+    before = changed([True, False, False, False], before)
+    lab.page.mouse.click(*lab.plane(0.25, 0.75))
+    changed([False, False, False], before)
+
+
+class Notebook(ThreadingHTTPServer):
+    """A page with what a notebook shows of `shown`, under the names localhost and 127.0.0.1: two origins."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Shown)
+        self.shown = ""
+
+
+class Shown(BaseHTTPRequestHandler):
+    server: Notebook
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(f"<!doctype html><link rel=icon href=data:,>{self.server.shown}".encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_the_frame_trains_in_its_origin_s_pages_and_is_a_text_elsewhere(chromium: Any) -> None:
+    with Notebook() as notebook:
+        threading.Thread(target=notebook.serve_forever, daemon=True).start()
+        port, given = notebook.server_address[1], problem(held_out=nb.data.eleven_points())
+        frame = given.lab(origin=f"http://localhost:{port}", steps=500)
+        notebook.shown = frame._repr_html_()
+        said: list[str] = []
+        page = chromium.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"http://localhost:{port}/")
+        page.wait_for_selector("object")
+        inner = page.frames[1]
+        inner.wait_for_selector("#play", timeout=PATIENCE)
+        inner.click("#play")
+        inner.wait_for_function("() => document.querySelector('#step-shown').value.replace(/\\D/g, '') === '500'", timeout=PATIENCE)
+        assert not page.locator("object p").is_visible()
+        assert said == []
+        assert inner.text_content("#reading-right").split("/")[1] == str(given.N)
+        assert "token" not in inner.evaluate("location.hash")
+        page.goto(f"http://127.0.0.1:{port}/")  # another origin
+        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        assert "frame-ancestors" in said.pop()
+        page.goto("data:text/html," + quote(frame._repr_html_()))  # none at all, as a file or a panel of an editor
+        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        gone = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", frame._repr_html_())  # no server there any more
+        page.goto("data:text/html," + quote(gone))
+        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        page.close()
+        notebook.shutdown()
 
 
 @pytest.mark.parametrize(
