@@ -1,7 +1,8 @@
 /** A chart with logarithmic axes on uPlot: axes, cursor and lines are uPlot's, what else is drawn comes in hooks. */
 
 import uPlot from "../../vendor/uplot/uPlot.esm.js";
-import { count, number, powerOfTen } from "./format.js";
+import { count } from "./format.js";
+import { logLabels, logPlaces } from "./logticks.js";
 
 /** @import { Theme } from "./theme.js" */
 
@@ -22,7 +23,14 @@ export function createChart(host, options) {
   const font = `${0.92 * theme.size}px ${theme.font}`;
   const look = { stroke: theme.ink, font, labelFont: font, labelSize: 1.5 * theme.size, labelGap: 0, ticks: { stroke: theme.line, width: 1, size: 4 } };
   const grid = { stroke: theme.line, width: 1 };
-  const whole = { ...grid, filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => wholeDecades(splits) };
+  const labels = (/** @type {Plot} */ u, /** @type {number[]} */ splits, /** @type {"x" | "y"} */ key) => logLabels(splits, pixelsOf(u, key), (key === "x" ? 3.2 : 1.45) * theme.size, key === "x");
+  const splitsOf = (/** @type {Plot} */ _, /** @type {number} */ __, /** @type {number} */ least, /** @type {number} */ most) => logPlaces(least, most);
+  const all = (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits;
+  const lines = (/** @type {"x" | "y"} */ key) => ({ ...grid, filter: (/** @type {Plot} */ u, /** @type {number[]} */ splits) => {
+    const texts = labels(u, splits, key);
+    return splits.map((v, k) => (texts[k] === null ? null : v));
+  } });
+  const space = roomFor(font, 2.4 * theme.size);
   return new uPlot(
     {
       width,
@@ -36,15 +44,16 @@ export function createChart(host, options) {
       },
       axes: [
         {
-          ...look, grid: xLog ? whole : grid, label: options.xLabel, size: 1.9 * theme.size, gap: 3, space: 5 * theme.size,
-          values: (_, splits) => (xLog ? decades(splits, true) : splits.map((v) => count(v, true))),
-          ...(xLog ? { splits: logSplits, incrs: whatever, filter: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits } : {}),
+          ...look, grid: xLog ? lines("x") : grid, label: options.xLabel, size: 1.9 * theme.size, gap: 3, space: 5 * theme.size,
+          values: (u, splits) => (xLog ? labels(u, splits, "x") : splits.map((v) => count(v, true))),
+          ...(xLog ? { splits: splitsOf, incrs: whatever, filter: all } : { incrs: STEPS }),
         },
         {
-          ...look, grid: whole, label: options.yLabel, size: 3.4 * theme.size, gap: 3, space: 1.9 * theme.size,
-          values: (_, splits) => decades(splits, false),
-          splits: logSplits, incrs: whatever,
-          filter: (_, splits) => splits,
+          ...look, grid: lines("y"), label: options.yLabel, gap: 3, space: 1.9 * theme.size,
+          size: (_, values) => space(values),
+          values: (u, splits) => labels(u, splits, "y"),
+          splits: splitsOf, incrs: whatever,
+          filter: all,
         },
       ],
       series: [{}, ...options.series.map((line) => ({ points: { show: false }, scale: "y", ...line }))],
@@ -75,53 +84,39 @@ export function show(plot, data, { x, y }) {
  * @returns {number[]} */
 const whatever = () => [1e16];
 
-/** The places on a logarithmic axis: 1 to 9 times the powers of ten between its ends. uPlot's own go on for ever for some ends, such
- * as 0.0951, whose first steps it rounds past the next power of ten.
- * @param {Plot} _
- * @param {number} __
+/** Distances between places on an axis of steps, which are whole. */
+const STEPS = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => Number(`${m}e${e}`))).flat();
+
+/** Where values of a logarithmic axis lie, in CSS pixels; good enough for labels before the axes have their size.
+ * @param {Plot} u
+ * @param {"x" | "y"} key
+ * @returns {(value: number) => number} */
+function pixelsOf(u, key) {
+  const { min = 1, max = 10 } = u.scales[key] ?? {};
+  const across = key === "x" ? u.bbox.width || 0.8 * u.width : u.bbox.height || 0.7 * u.height;
+  const length = u.bbox.width ? across / (globalThis.devicePixelRatio || 1) : across;
+  const factor = length / (Math.log(max ?? 10) - Math.log(min ?? 1));
+  return (value) => factor * (Math.log(value) - Math.log(min ?? 1));
+}
+
+/** How wide an axis has to be for its labels, so that none of them runs into the title.
+ * @param {string} font
  * @param {number} least
- * @param {number} most
- * @returns {number[]} */
-function logSplits(_, __, least, most) {
-  const splits = [];
-  const [low, high] = [Math.floor(Math.log10(least)), Math.floor(Math.log10(most))];
-  if (!Number.isFinite(low) || !Number.isFinite(high) || high - low > 700) return [];
-  for (let exponent = low; exponent <= high; exponent++) {
-    for (let digit = 1; digit < 10; digit++) {
-      const place = Number(`${digit}e${exponent}`);
-      if (place >= least * (1 - 1e-9) && place <= most * (1 + 1e-9)) splits.push(place);
+ * @returns {(values: (string | null)[] | null) => number} */
+function roomFor(font, least) {
+  const context = document.createElement("canvas").getContext("2d");
+  /** @type {Map<string, number>} */
+  const known = new Map();
+  const width = (/** @type {string} */ text) => {
+    let found = known.get(text);
+    if (found === undefined) {
+      if (context) context.font = font;
+      found = context?.measureText(text).width ?? 0;
+      known.set(text, found);
     }
-  }
-  return splits.length ? splits : [least, most];
-}
-
-/** Labels of a logarithmic axis: whole powers of ten, and of a short one also 2 and 5 times these.
- * @param {number[]} splits
- * @param {boolean} counts  whether the axis counts steps
- * @returns {(string | null)[]} */
-export function decades(splits, counts) {
-  const least = Math.min(...splits.filter((v) => v > 0));
-  const span = Math.log10(Math.max(...splits) / least);
-  const every = Math.max(1, Math.ceil(span / 8));
-  return splits.map((value) => {
-    if (!(value > 0)) return null;
-    const exponent = Math.round(Math.log10(value));
-    if (Math.abs(value / 10 ** exponent - 1) < 1e-6) {
-      if (exponent % every) return null;
-      return counts && exponent < 3 ? String(10 ** exponent) : powerOfTen(exponent);
-    }
-    const mantissa = Math.round(value / 10 ** Math.floor(Math.log10(value)));
-    const show = splits.length <= 6 || (span < 2.2 && (mantissa === 2 || mantissa === 5)) || (span < 1.2 && mantissa === 3);
-    return show ? number(value, 2) : null;
-  });
-}
-
-/** Of the places on a logarithmic axis those that get a line: whole powers of ten, or all of a short axis.
- * @param {number[]} splits
- * @returns {(number | null)[]} */
-function wholeDecades(splits) {
-  const span = Math.log10((splits[splits.length - 1] ?? 1) / (splits[0] ?? 1));
-  return span < 1.2 ? splits : splits.map((v) => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
+    return found;
+  };
+  return (values) => Math.max(least, 8 * Math.ceil((12 + Math.max(0, ...(values ?? []).map((text) => (text ? width(text) : 0)))) / 8));
 }
 
 /** The limits of a logarithmic axis that hold what is positive of the values, with some room.

@@ -96,7 +96,7 @@ export function mountCost(element, store, actions) {
   const scaleLabel = html("label", { class: "chart-scale", title: "Listing 6.1 records the sum of squares: 2N times the cost (9), as figure 7 shows it" }, listing, " ", scale);
   const legend = html("div", { class: "chart-legend" });
   const reading = html("output", { class: "chart-reading" });
-  const host = html("div", { class: "chart-host", tabindex: 0, role: "slider", "aria-label": "Step shown, on the curve of the cost", "aria-valuemin": 0 });
+  const host = html("div", { class: "chart-host", tabindex: 0, role: "slider", "aria-label": "Step shown, on the curve of the cost", "aria-valuemin": 0, "data-empty": "Run: the cost is drawn here" });
   const sentence = html("p", { class: "chart-sentence" });
   const rows = html("tbody");
   const table = html("table", { class: "visually-hidden" }, html("caption", {}, "The cost at some steps"), html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "step"), html("th", { scope: "col" }, "Cost, least"), html("th", { scope: "col" }, "Cost, greatest"))), rows);
@@ -152,6 +152,7 @@ export function mountCost(element, store, actions) {
     const most = Math.max(...curves.map(lastStep), state.reached);
     limits = { x: [log ? 1 : 0, Math.max(10, most)], y: costLimits(curves, factor(state)) };
     show(plot, [limits.x], limits);
+    host.classList.toggle("is-empty", state.reached === 0 && !state.playing);
     host.setAttribute("aria-valuemax", String(state.reached));
     host.setAttribute("aria-valuenow", String(state.shown));
     host.setAttribute("aria-valuetext", `step ${count(state.shown)}, cost ${number(state.frame?.header.cost)}`);

@@ -2,7 +2,7 @@
 
 import { createChart, inside, logLimits, show } from "./chart.js";
 import { atMost, fill, html, watchSize } from "./dom.js";
-import { count, number, percent } from "./format.js";
+import { percent } from "./format.js";
 import { scrubbing } from "./cost.js";
 import { watchTheme } from "./theme.js";
 
@@ -32,10 +32,10 @@ export function normSeries({ length, step, value }, xLog) {
  * @param {Actions} actions */
 export function mountGradient(element, store, actions) {
   element.classList.add("view-chart");
-  const now = html("output", { class: "chart-reading" });
   const saturated = html("div", { class: "saturation", role: "group", "aria-label": "Share of saturated neurons by layer" });
   const host = html("div", { class: "chart-host" });
-  element.append(html("div", { class: "chart-tools" }, now, saturated), host);
+  element.append(host, saturated);
+  const showSaturated = saturation(saturated);
   /** @type {Plot | null} */
   let plot = null;
   /** @type {Theme | null} */
@@ -49,7 +49,7 @@ export function mountGradient(element, store, actions) {
     if (!theme || width < 60 || height < 50) return;
     const line = theme.accent;
     plot = createChart(host, {
-      theme, width, height, xLog: store.get().options.curve === "loglog", xLabel: "step", yLabel: "‖∇Cost(p)‖₂",
+      theme, width, height, xLog: store.get().options.curve === "loglog", xLabel: "step", yLabel: "norm of ∇Cost",
       series: [{ stroke: theme.positive, width: 1.5, points: { show: (u) => (u.data[0]?.length ?? 0) < 40, size: 4, fill: theme.positive } }],
       range: () => limits,
       over: (u) =>
@@ -82,17 +82,7 @@ export function mountGradient(element, store, actions) {
       limits = { x: [log ? 1 : 0, Math.max(10, most)], y: logLimits(least, greatest) };
       show(plot, [steps, values], limits);
     }
-    if (!frame) return;
-    now.textContent = `‖∇Cost‖ = ${number(frame.header.gradient, 3)} at step ${count(frame.header.step)}`;
-    fill(
-      saturated,
-      ...(frame.header.saturated ?? []).map((share, k) => {
-        const bar = html("span", { class: "saturation-bar" }, html("span", {}));
-        const inner = /** @type {HTMLElement} */ (bar.firstChild);
-        inner.style.width = `${100 * share}%`;
-        return html("span", { class: "saturation-layer", title: `Layer ${k + 2}: ${percent(share)} of its neurons are saturated over the points: their slope is nearly 0` }, `layer ${k + 2} `, bar, ` ${percent(share)}`);
-      }),
-    );
+    if (frame) showSaturated(frame.header.saturated ?? []);
   }
 
   const live = atMost(80, update);
@@ -111,4 +101,29 @@ export function mountGradient(element, store, actions) {
     else build();
   });
   scrubbing(host, () => plot, store, actions);
+}
+
+/** Bars of the shares of saturated neurons, layer by layer; made once for a network and then changed in place.
+ * @param {HTMLElement} element
+ * @returns {(shares: number[]) => void} */
+function saturation(element) {
+  /** @type {{item: HTMLElement, inner: HTMLElement, text: Text}[]} */
+  let bars = [];
+  return (shares) => {
+    if (bars.length !== shares.length) {
+      bars = shares.map((_, k) => {
+        const [inner, text] = [html("span"), document.createTextNode("")];
+        return { item: html("span", { class: "saturation-layer" }, `${k + 2} `, html("span", { class: "saturation-bar" }, inner), " ", text), inner, text };
+      });
+      fill(element, html("span", { class: "saturation-title" }, "saturated in layer"), ...bars.map(({ item }) => item));
+    }
+    shares.forEach((share, k) => {
+      const bar = bars[k];
+      const words = percent(share);
+      if (!bar || bar.text.data === words) return;
+      bar.text.data = words;
+      bar.inner.style.width = `${100 * share}%`;
+      bar.item.title = `Layer ${k + 2}: ${words} of its neurons are saturated over the points: their slope is nearly 0`;
+    });
+  };
 }

@@ -28,8 +28,9 @@ function there(looked, opened) {
  * @param {{p: Float64Array, opened: Opened, walk: Walk | null, looked: Looked | null, tiles: boolean}} model */
 export function tellNumbers(panel, { p, opened, walk, looked, tiles }) {
   if (!there(looked, opened)) {
-    const seen = tiles ? "Each tile is a neuron's value over the plane, from dark blue (low) to yellow (high); click one to see it large. " : "Click a neuron to see its value over the plane. ";
-    fill(panel, html("p", { class: "network-hint" }, seen, walk ? "The numbers are the activations at the chosen point." : "Choose a point in the plane for its activations; point at a neuron or an edge for the numbers."));
+    const seen = tiles ? "A neuron's tile is its value over the plane, from dark blue (low) to yellow (high). " : "Click a neuron to see its value over the plane. ";
+    const more = `${tiles ? "Click one to see it large. " : ""}${walk ? "The numbers are the activations at the chosen point." : "Choose a point for its activations; point at a neuron or an edge for its numbers."}`;
+    fill(panel, html("p", { class: "network-hint" }, seen, html("span", { class: "network-more" }, more)));
     return;
   }
   const { l, j, k } = looked;
