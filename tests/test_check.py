@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import netbp as nb
-from netbp.check import observed_slope
+from netbp.differences import observed_slope
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
 

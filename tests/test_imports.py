@@ -18,9 +18,9 @@ SOURCE = Path(netbp.__file__).parent
 LEVELS = {
     **dict.fromkeys(["types", "matlab", "files", "frames", "processes"], 0),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
-    **dict.fromkeys(["windows", "layers", "layertable", "written", "network", "convolution"], 2),
+    **dict.fromkeys(["windows", "layers", "chain", "layertable", "written", "network", "convolution"], 2),
     **dict.fromkeys(["engines"], 3),
-    **dict.fromkeys(["problem", "check", "kinks", "data"], 4),
+    **dict.fromkeys(["problem", "differences", "check", "kinks", "data"], 4),
     **dict.fromkeys(["methods"], 5),
     **dict.fromkeys(
         [

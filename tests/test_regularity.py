@@ -10,9 +10,10 @@ import pytest
 import netbp as nb
 from made_up import EXPERIMENT, made_up_images, made_up_run
 from netbp.analysis.calibration import calibration
+from netbp.analysis.margins import layer_norm, margins, network_scale
 from netbp.analysis.noise import point_gradients
 from netbp.analysis.operators import hessian
-from netbp.analysis.random_labels import layer_norm, margins, network_scale, random_labels, with_random_labels
+from netbp.analysis.random_labels import random_labels, with_random_labels
 from netbp.analysis.saturated import flatness, saturation_along, steepest
 from netbp.analysis.stability import Constants, gap_bound, log10_distance_bound, logistic_constants, seen_constants, twin_runs
 from netbp.analysis.uncertainty import dropout_ensemble, entropy, every_mask, with_masks, without_flips

@@ -6,26 +6,32 @@ when g is the gradient; a wrong g leaves h in the second too. The slopes are fit
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.linalg import norm
 from numpy.typing import ArrayLike
 
+from netbp.differences import (
+    CLEAR,
+    HALVING,
+    LARGEST,
+    STEPS,
+    best_difference,
+    complex_step,
+    cost_along,
+    eps_of,
+    noise_of,
+    observed_slope,
+)
 from netbp.frames import Library, fields_of, frame
 from netbp.kinks import away_from_kinks, reach
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Data, Vector
 
-HALVING = 10**-0.5  # h shrinks by this factor, so that a remainder of second order loses one digit each time
-STEPS = 18
-LARGEST = 0.1  # the first h: a tenth of the parameters' own size
-CLEAR = 100.0  # how many times above rounding a difference has to lie to count
-WINDOW = 5  # slopes are fitted to so many values of h, the smallest that are clear of rounding
 FAR = (-30.0, -10.0, -3.0, -1.0, 1.0, 3.0, 10.0, 30.0)  # steps beyond all kinks: does the cost move at all?
 NEURONS = 2_000_000  # of networks that are not dense, so many are looked at, of one point after the other
 DIRECTIONS = 3  # a direction may happen to have no second derivative: then another is tried
@@ -130,48 +136,6 @@ def _few(problem: Problem) -> tuple[Problem, str]:
     return replace(problem, data=few, held_out=None), f"On the first {len(first):,} of {problem.N:,} points."
 
 
-class EntryCheck(NamedTuple):
-    """One entry of the gradient beside its central difference.
-
-    derivative: by back propagation. difference: (Cost(p + h e) - Cost(p - h e))/(2h) for the h of least uncertainty. bound: of the
-    difference's error, from rounding and from its change with h. relative: |difference - derivative| by the larger of the two.
-    """
-
-    derivative: float
-    difference: float
-    h: float
-    bound: float
-
-    @property
-    def error(self) -> float:
-        """|difference - derivative|."""
-        return abs(self.difference - self.derivative)
-
-    @property
-    def relative(self) -> float:
-        """The error relative to the larger of the two; 0 where both are 0."""
-        return self.error / (max(abs(self.difference), abs(self.derivative)) or 1.0)
-
-    @property
-    def agree(self) -> bool:
-        """Whether the difference is as near as its own uncertainty lets it be."""
-        return self.error <= self.bound
-
-
-def check_entry(problem: Problem, p: ArrayLike, index: int) -> EntryCheck:
-    """The gradient's entry `index` at p, (s,), beside its central difference. Raises IndexError when p has no such entry."""
-    vector = np.asarray(p, dtype=float)
-    derivative = float(problem.gradient(vector)[index])
-    e = np.zeros(problem.size)
-    e[index] = 1.0
-    cost = partial(_cost_along, problem, vector, e)
-    h = LARGEST * max(1.0, abs(float(vector[index]))) * HALVING ** np.arange(STEPS)
-    differences = np.array([(cost(s) - cost(-s)) / (2 * s) for s in h])
-    difference, uncertainty = _best_difference(differences, _noise(problem, cost) / h)
-    best = int(np.flatnonzero(differences == difference)[-1])
-    return EntryCheck(derivative, difference, float(h[best]), 10.0 * uncertainty)
-
-
 # -- one entry of the table ----------------------------------------------------------------------------------------
 
 
@@ -191,15 +155,15 @@ def _check(problem: Problem, p: Vector, scales: Vector, rng: Any, layer: int | N
 def _check_direction(problem: Problem, p: Vector, d: Vector, layer: int | None, parameters: int) -> LayerCheck:
     g = np.asarray(problem.gradient(p), dtype=float)
     derivative, size = float(g @ d), float(norm(g * d))
-    cost = partial(_cost_along, problem, p, d)
+    cost = partial(cost_along, problem, p, d)
     h = reach(problem.network, p, d, np.asarray(problem.data.x, dtype=float), LARGEST) * HALVING ** np.arange(STEPS)
-    noise = _noise(problem, cost)
+    noise = noise_of(problem, cost)
     ahead, behind, here = np.array([cost(s) for s in h]), np.array([cost(-s) for s in h]), cost(0.0)
     first = observed_slope(h, np.abs(ahead - here), noise)
     second = observed_slope(h, np.abs(ahead - here - h * derivative), noise)
-    difference, uncertainty = _best_difference((ahead - behind) / (2 * h), noise / h)
+    difference, uncertainty = best_difference((ahead - behind) / (2 * h), noise / h)
     error = abs(difference - derivative)
-    imaginary = _complex_step(problem, p, d)
+    imaginary = complex_step(problem, p, d)
     found = LayerCheck(
         layer,
         parameters,
@@ -210,7 +174,7 @@ def _check_direction(problem: Problem, p: Vector, d: Vector, layer: int | None, 
         second=second,
         verdict="exact" if second is None else "passed",
     )
-    wrong = _what_is_wrong(found, error > 10 * uncertainty + 1e-6 * size, _eps(problem) * np.sqrt(problem.size))
+    wrong = _what_is_wrong(found, error > 10 * uncertainty + 1e-6 * size, eps_of(problem) * np.sqrt(problem.size))
     if wrong:
         return replace(found, verdict="failed", reason=wrong)
     if size == 0.0:
@@ -233,8 +197,8 @@ def _what_is_wrong(found: LayerCheck, differs: bool, rounding: float) -> str:
 
 def _without_gradient(problem: Problem, p: Vector, d: Vector, found: LayerCheck, clear: float) -> tuple[str, str]:
     """The verdict on a gradient of exactly zero, and why it is: an activation without slope, or neurons that no point moves."""
-    here = _cost_along(problem, p, d, 0.0)
-    moved = max(abs(_cost_along(problem, p, d, h) - here) for h in FAR)
+    here = cost_along(problem, p, d, 0.0)
+    moved = max(abs(cost_along(problem, p, d, h) - here) for h in FAR)
     moves = f"although the cost moves (by {moved:.2g} along d)" if moved > clear else "and the cost does not move along d"
     z = np.linspace(-3.0, 3.0, 121) + 0.0123  # off the usual kinks
     for l, sigma in reversed(list(enumerate(problem.network.activations, start=2))):
@@ -245,57 +209,6 @@ def _without_gradient(problem: Problem, p: Vector, d: Vector, found: LayerCheck,
     if moved > clear:
         return found.verdict, f"the gradient is zero here, {moves}: the neurons in between are off or saturated at every point"
     return found.verdict, "the cost does not depend on these parameters here"
-
-
-# -- differences ---------------------------------------------------------------------------------------------------
-
-
-def observed_slope(h: Vector, values: Vector, noise: float) -> float | None:
-    """The slope of log(values) over log(h), (k,) each, by least squares over the smallest h clear of the noise.
-
-    None when fewer than three values lie clear of it.
-    """
-    order = np.argsort(h)
-    clear = order[values[order] > CLEAR * noise][:WINDOW]
-    if len(clear) < 3:
-        return None
-    return float(np.polyfit(np.log(h[clear]), np.log(values[clear]), 1)[0])
-
-
-def _cost_along(problem: Problem, p: Vector, d: Vector, h: float) -> float:
-    return problem.value(p + h * d)
-
-
-def _eps(problem: Problem) -> float:
-    assert problem.engine is not None
-    return float(np.finfo(problem.engine.dtype).eps)
-
-
-def _noise(problem: Problem, cost: Callable[[float], float]) -> float:
-    """Rounding in Cost: second differences over steps so short that nothing but rounding is left of them."""
-    eps, here = _eps(problem), cost(0.0)
-    steps = eps**0.75 * 2.0 ** np.arange(6)
-    return max(eps * abs(here), float(np.finfo(float).tiny), *(abs(cost(h) - 2.0 * here + cost(-h)) for h in steps))
-
-
-def _best_difference(differences: Vector, rounding: Vector) -> tuple[float, float]:
-    """The central difference with the least uncertainty, and that: rounding, and the change from one h to the next."""
-    uncertainty = rounding[1:] + np.abs(np.diff(differences))
-    best = int(uncertainty.argmin())
-    return float(differences[best + 1]), float(uncertainty[best])
-
-
-def _complex_step(problem: Problem, p: Vector, d: Vector) -> float | None:
-    """Im Cost(p + ihd)/h: no difference, so no cancellation, and h may be as small as 1e-20 (Squire & Trapp, SIREV 40, 1998)."""
-    from netbp.engines.reference import Reference
-
-    if not (problem.cost.analytic and all(sigma.analytic for sigma in problem.network.activations)):
-        return None
-    if Reference().refusal(problem.network, problem.cost) is not None:  # a torch.nn.Module
-        return None
-    h = 1e-20
-    value: Any = problem.on(Reference()).bound.value(p + 1j * h * d)
-    return float(value.imag / h)
 
 
 def _scales(network: Network, p: Vector) -> Vector:

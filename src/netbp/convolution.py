@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.layers import Conv, geometry, shape_of
+from netbp.chain import shape_of
+from netbp.layers import Conv, geometry
 from netbp.types import Array, Indices
 from netbp.windows import Geometry, PerAxis, PerSide, Shape, shown
 

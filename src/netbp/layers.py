@@ -7,17 +7,16 @@ for images; an image travels as one flat row, channel by channel, each row by ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from math import prod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from netbp.activations import Activation, identity
-from netbp.windows import NEEDS_AXES, Geometry, PerAxis, PerSide, Shape, counts, is_count, per_axis, per_side, shown, whole
+from netbp.windows import NEEDS_AXES, Geometry, PerAxis, PerSide, Shape, counts, per_axis, per_side, shown, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +32,7 @@ class Layer:
     def __post_init__(self) -> None:
         """Lists as tuples and NumPy's numbers as Python's, so that equal layers are equal."""
         for f in fields(self):
-            object.__setattr__(self, f.name, _plain(getattr(self, f.name)))
+            object.__setattr__(self, f.name, plain(getattr(self, f.name)))
 
     def __repr__(self) -> str:
         """As one writes it: Conv(32, 5, pad=2)."""
@@ -261,41 +260,10 @@ def moved(layer: Conv | Pool, channels: int) -> Shape:
     return (channels, *counts(layer.input, geometry(layer), repr(layer)))
 
 
-def chained(input: Shape, layers: tuple[Layer | Activation, ...], named: Callable[[int], str]) -> tuple[Layer, ...]:
-    """The layers placed one after the other behind an input of this shape; an activation becomes a layer.
-
-    named: how error messages call layer l, from its place in the chain.
-    """
-    out: list[Layer] = []
-    for l, layer in enumerate(layers):
-        given: Any = Elementwise(layer) if isinstance(layer, Activation) else layer
-        if not isinstance(given, Layer):
-            raise ValueError(
-                f"{named(l)} is {layer!r}, which is no layer: give Dense, Conv, Pool, Dropout, Flatten or an activation"
-            )
-        try:
-            placed = given.placed(input)
-        except ValueError as error:
-            raise ValueError(f"{named(l)}: {error}") from None
-        out.append(placed)
-        input = placed.output
-    return tuple(out)
-
-
-def shape_of(input: Any) -> Shape:
-    """The shape (n,), (channels, length) or (channels, height, width) that a network is given. Raises ValueError for another."""
-    shape = _plain((input,) if isinstance(input, Integral) else input)
-    if not isinstance(shape, tuple) or not 1 <= len(shape) <= 3 or not all(is_count(n) for n in shape):
-        raise ValueError(
-            f"the input must be n, (channels, length) or (channels, height, width), whole numbers of at least 1: it is {input!r}"
-        )
-    return shape
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples for lists and Python's numbers for NumPy's; anything else as it is."""
     if isinstance(value, tuple | list):
-        return tuple(_plain(entry) for entry in value)
+        return tuple(plain(entry) for entry in value)
     return value.item() if isinstance(value, np.number | np.bool) else value
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from netbp.activations import Activation, identity, sigmoid
-from netbp.layers import Dense, Layer, chained, shape_of
+from netbp.chain import chained, shape_of
+from netbp.layers import Dense, Layer
 from netbp.layertable import LayerTable, table_of
 from netbp.types import Array, Vector
 from netbp.windows import Shape, shown

@@ -207,7 +207,8 @@ def _several(problem: Problem, method: Method, p: Matrix, streams: list[Any], st
     return [_single(problem, method, *pair, steps) for pair in zip(p, streams, strict=True)]
 
 
-def _single(problem: Problem, method: Method, p: Vector, stream: Any, steps: int) -> Ends:
+def ended(problem: Problem, method: Method, p: Vector, stream: Any, steps: int) -> tuple[State, str | None]:
+    """Where the method arrives from p, (s,), in at most `steps` steps, by one session; and why, if it ended before them."""
     state, reason = State(p, 0, {}, state_of(stream)), None
     session = method.session(problem, state, stream, 0)
     try:
@@ -215,6 +216,11 @@ def _single(problem: Problem, method: Method, p: Vector, stream: Any, steps: int
             state, _, _, reason, *_ = session.advance(min(steps - state.step, CHUNK))
     finally:
         session.close()
+    return state, reason
+
+
+def _single(problem: Problem, method: Method, p: Vector, stream: Any, steps: int) -> Ends:
+    state, reason = ended(problem, method, p, stream, steps)
     cost = costs_of(problem.bound, state.p)
     if not np.isfinite(cost):
         cost, reason = np.inf, reason or "it diverged"

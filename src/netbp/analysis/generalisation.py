@@ -18,10 +18,10 @@ import numpy as np
 from netbp.analysis.regression import Interval
 from netbp.analysis.tables import Library, aligned, frame
 from netbp.methods import Method
-from netbp.methods.streams import state_of
 from netbp.problem import Problem
 from netbp.streaming import count_of
-from netbp.types import Data, Matrix, State, Vector
+from netbp.sweep import ended
+from netbp.types import Data, Matrix, Vector
 from netbp.validation import categories, error_shares
 
 Measure = Literal["cost", "held_out", "error", "held_out_error"]
@@ -30,7 +30,6 @@ MEASURES: tuple[Measure, ...] = ("cost", "held_out", "error", "held_out_error")
 
 WORDS = {"cost": "training cost", "held_out": "held-out cost", "error": "wrong (%)", "held_out_error": "held out, wrong (%)"}
 
-CHUNK = 10_000
 """Steps between two looks at whether the work was called off."""
 
 
@@ -219,14 +218,7 @@ def in_threads(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int | N
 
 def trained(problem: Problem, method: Method, p: Vector, stream: Any, steps: int | None = None) -> Vector:
     """Where the method arrives from p, (s,), after `steps` steps or its own limit."""
-    total = count_of(method, steps)
-    state, reason = State(p, 0, {}, state_of(stream)), None
-    session = method.session(problem, state, stream, 0)
-    try:
-        while state.step < total and reason is None:
-            state, _, _, reason, *_ = session.advance(min(total - state.step, CHUNK))
-    finally:
-        session.close()
+    state, _ = ended(problem, method, p, stream, count_of(method, steps))
     return np.asarray(state.p, dtype=float)
 
 

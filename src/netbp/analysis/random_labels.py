@@ -13,19 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netbp.analysis.margins import margins, network_scale
 from netbp.analysis.shares import percent, share
 from netbp.analysis.stability import half_interval
 from netbp.analysis.tables import Library, aligned, frame
-from netbp.layers import Conv, Dense
 from netbp.methods import Method
-from netbp.network import Network
 from netbp.problem import Problem
 from netbp.streaming import stream
-from netbp.types import Data, Indices, Matrix, Vector
+from netbp.types import Data, Indices, Vector
 from netbp.validation import ranks
 
 NEAR = 0.1  # training error while p moves, from which on the points are looked at with p at rest
-PRODUCTS = 100  # of a layer's matrix and its transpose with a vector, for its norm
 
 
 class Fit(NamedTuple):
@@ -276,36 +274,3 @@ def _fit(problem: Problem, method: Method, steps: int, every: int, start: Vector
         (lower / size, median / size, upper / size),
     )
     return fit, Curve(np.array(at, dtype=np.int64), np.array(errors), np.array(costs), own / size)
-
-
-def margins(outputs: Matrix, numbers: Indices) -> Vector:
-    """The output of each point's own category less the largest of the others, (N,), from outputs (N, n_L) and categories (N,)."""
-    a = np.array(outputs, dtype=float)
-    rows = np.arange(len(a))
-    own = a[rows, numbers]
-    a[rows, numbers] = -np.inf
-    return np.asarray(own - a.max(axis=1))
-
-
-def network_scale(network: Network, p: Vector) -> float:
-    """The product of the spectral norms of the matrices A[l] of all layers with weights: outputs grow with it.
-
-    That of a convolutional layer is of its whole matrix, (29), by power iteration. Where all other layers and activations bring
-    no two points further apart, it is a Lipschitz constant of the network (Bartlett, Foster & Telgarsky, NeurIPS 2017).
-    """
-    return float(np.prod([layer_norm(layer, W) for layer, (W, _) in zip(network.weighted, network.views(p), strict=True)]))
-
-
-def layer_norm(layer: Any, W: Any) -> float:
-    """The largest singular value of the matrix of a dense or a convolutional layer."""
-    if isinstance(layer, Dense):
-        return float(np.linalg.norm(np.asarray(W, dtype=float), 2))
-    assert isinstance(layer, Conv)
-    from netbp.convolution import convolution_matrix
-
-    A = convolution_matrix(np.asarray(W, dtype=float), layer.input, layer.stride, layer.pad)
-    v = np.random.default_rng(0).standard_normal(layer.inputs)
-    for _ in range(PRODUCTS):
-        v /= np.linalg.norm(v)
-        v = A.T @ (A @ v)
-    return float(np.sqrt(np.linalg.norm(v)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from netbp.check import check_entry
+from netbp.differences import check_entry
 from netbp.lab.frames import number
 from netbp.lab.naming import parameter_name
 from netbp.network import Network
