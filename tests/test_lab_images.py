@@ -24,10 +24,10 @@ from netbp.experiments import CifarExperiment, MnistExperiment, answers
 from netbp.experiments.answers import answers_of
 from netbp.experiments.images import opinions
 from netbp.lab import image_files, image_runs
+from netbp.lab.answers import Lab
 from netbp.lab.image_runs import ImageRuns
 from netbp.lab.launch import Launch, listen
 from netbp.lab.runs import Gone
-from netbp.lab.server import Lab
 from netbp.lab.serving import server_of
 from netbp.run import UNDER_WAY, Run
 

@@ -23,10 +23,11 @@ from starlette.routing import Mount, Route
 from netbp.analysis.regions import grid_neuron
 from netbp.cli import main
 from netbp.experiments import PlaneExperiment
+from netbp.lab.answers import Lab
 from netbp.lab.bodies import DEPTH
 from netbp.lab.guard import BODY, Guard
 from netbp.lab.launch import USUAL_PORT, Launch, listen
-from netbp.lab.server import Lab, application
+from netbp.lab.server import application
 from netbp.lab.serving import server_of
 
 

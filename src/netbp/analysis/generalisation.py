@@ -30,8 +30,6 @@ MEASURES: tuple[Measure, ...] = ("cost", "held_out", "error", "held_out_error")
 
 WORDS = {"cost": "training cost", "held_out": "held-out cost", "error": "wrong (%)", "held_out_error": "held out, wrong (%)"}
 
-"""Steps between two looks at whether the work was called off."""
-
 
 def mean_interval(values: Vector, confidence: float = 0.95) -> Interval:
     """The mean of independent numbers with Student's interval; an infinite one for a single number, NaN for none."""

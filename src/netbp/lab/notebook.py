@@ -115,7 +115,7 @@ def _one_hot(y: Matrix) -> bool:
 def _running(origin: str) -> Launch:
     with _LOCK:
         if origin not in LAUNCHES:
-            from netbp.lab.server import Lab
+            from netbp.lab.answers import Lab
             from netbp.lab.serving import server_of
 
             launch, lab = listen(0, framed_by=origin), Lab()

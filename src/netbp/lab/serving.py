@@ -11,9 +11,10 @@ from typing import Any
 
 import uvicorn
 
+from netbp.lab.answers import Lab
 from netbp.lab.guard import PATIENCE
 from netbp.lab.launch import Launch
-from netbp.lab.server import Lab, application
+from netbp.lab.server import application
 
 CONNECTIONS = 64
 
