@@ -99,13 +99,14 @@ def test_files_stay_short(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
-def test_every_theme_sets_the_same_colours():
+def test_every_colour_stands_once_for_light_and_dark():
     text = (STATIC / "style" / "tokens.css").read_text()
-    light, system, dark = (set(re.findall(r"(--[\w-]+):", part)) for part in re.split(r":root[^{]*\{", text)[1:])
-    assert system == dark
-    assert dark <= light
-    values = [dict(re.findall(r"(--[\w-]+): ([^;]+);", part)) for part in re.split(r":root[^{]*\{", text)[2:]]
-    assert values[0] == values[1]
+    names = re.findall(r"^\s*(--[\w-]+):", text, re.MULTILINE)
+    assert len(names) == len(set(names))
+    pairs = re.findall(r"(--[\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", text)
+    assert len(pairs) == len(re.findall(r"#[0-9a-f]{3,8}\b", text)) / 2 > 20
+    assert {name for name, _, _ in pairs} >= {f"--category-{k}" for k in range(8)} | {"--ink", "--paper", "--card", "--line"}
+    assert re.findall(r"color-scheme: ([\w ]+);", text) == ["light dark", "light", "dark"]
 
 
 # -- addresses: the same text in both languages ---------------------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from dataclasses import fields as fields_of
 from typing import Any, get_args
 
 from netbp import __version__, rules
 from netbp.experiments.plane import MethodName, PlaneExperiment
-from netbp.experiments.plane_limits import MOST_LAYERS, MOST_PARAMETERS, MOST_STEPS, WIDEST
-from netbp.experiments.plane_texts import MOST_CATEGORIES, MOST_POINTS, SETS
+from netbp.experiments.plane_limits import BOUNDS, MOST_LAYERS, MOST_PARAMETERS, MOST_STEPS, WIDEST
+from netbp.experiments.plane_texts import MOST_CATEGORIES, MOST_POINTS, SETS, PlaneSet
 from netbp.experiments.settings import ActivationName, RuleName
 from netbp.lab.address import LINKED, choices_of
 from netbp.lab.tour import TOUR
@@ -34,7 +35,9 @@ def fields() -> dict[str, Any]:
         "fields": listed,
         "rules": {name: {"constants": _constants(name)} for name in get_args(RuleName)},
         "activations": list(get_args(ActivationName)),
-        "sets": {name: {"n": one.points, "noise": one.noise, "categories": one.categories} for name, one in SETS.items()},
+        "sets": {
+            name: {"n": one.points, "noise": one.noise, "categories": one.categories} | _counts(one) for name, one in SETS.items()
+        },
         "methods": {
             name: {"title": METHODS[name], "fields": [entry["name"] for entry in listed if name in entry.get("methods", ())]}
             for name in names
@@ -65,8 +68,19 @@ def _field(field: Any) -> dict[str, Any]:
         "type": "choice" if choices else KINDS[type(field.default)],
         "default": field.default,
         **({"choices": list(choices)} if choices else {}),
+        **dict(zip(("least", "most"), BOUNDS.get(field.name, ()), strict=False)),
         **told,
     }
+
+
+def _counts(one: PlaneSet) -> dict[str, int]:
+    """The least number of points that a set can be drawn with, and what their number has to be a multiple of, by trying."""
+    can = []
+    for n in range(1, 9):
+        with contextlib.suppress(ValueError):
+            one.draw(n, 0.0, 0)
+            can.append(n)
+    return {"least": can[0], "multiple": can[1] - can[0]}
 
 
 def _constants(rule: str) -> dict[str, float]:

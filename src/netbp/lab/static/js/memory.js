@@ -74,3 +74,11 @@ export function createMemory() {
     keepPlace: (place) => session.set(PLACE, JSON.stringify(place)),
   };
 }
+
+/** A word that this tab of the browser keeps when it is reloaded.
+ * @param {string} name
+ * @returns {{get: () => string, set: (word: string) => void}} */
+export function keptInTab(name) {
+  const session = kept(() => sessionStorage);
+  return { get: () => session.get(`netbp-${name}`) ?? "", set: (word) => session.set(`netbp-${name}`, word) };
+}

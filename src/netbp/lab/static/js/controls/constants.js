@@ -42,7 +42,6 @@ export function constantsRows(fields, store, actions) {
             const given = constantsOf(String(store.get().experiment.constants));
             actions.setField("constants", constantsText({ ...given, [name]: Number(value) }, defaults));
           },
-          say: actions.say,
         });
         input.id = `constant-${name}`;
         inputs.set(name, input);

@@ -2,6 +2,8 @@
 
 import { valueOf } from "../address.js";
 import { fieldOf } from "../fields.js";
+import { refusal, within } from "../limits.js";
+import { attempt, content } from "./complaint.js";
 import { h } from "./dom.js";
 import { explain } from "./explain.js";
 
@@ -91,21 +93,23 @@ export function row(title, input, { help, equation, class: kind = "" }) {
   return element;
 }
 
-/** A text input for a number: the arrow keys go through 1, 2, 5, 10, ...; Enter or leaving it sets the value.
- * @param {{name: string, parse: (text: string) => Value, commit: (value: Value) => void, say: (line: string) => void, decades?: boolean, whole?: boolean}} how */
-export function numberInput({ name, parse, commit, say, decades = false, whole = false }) {
+/** Throws an Error when the server would refuse the experiment with these fields changed.
+ * @param {Store} store
+ * @param {Record<string, Value>} patch */
+export function allowed(store, patch) {
+  const { experiment, fields, opened } = store.get();
+  const line = fields && refusal({ ...experiment, ...patch }, fields, opened);
+  if (line) throw new Error(line);
+}
+
+/** A text input for a number: the arrow keys go through 1, 2, 5, 10, ...; Enter or leaving it sets the value, Escape takes back what
+ * was written. What `parse` or `commit` throw is told below it.
+ * @param {{name: string, parse: (text: string) => Value, commit: (value: Value) => void, decades?: boolean, whole?: boolean}} how */
+export function numberInput({ name, parse, commit, decades = false, whole = false }) {
   const input = h("input", { type: "text", inputmode: whole ? "numeric" : "decimal", autocomplete: "off", spellcheck: "false", class: "input-number", "data-name": name });
-  function take() {
-    try {
-      const value = parse(input.value);
-      input.removeAttribute("aria-invalid");
-      commit(value);
-    } catch (error) {
-      input.setAttribute("aria-invalid", "true");
-      say(error instanceof Error ? error.message : String(error));
-    }
-  }
+  const take = () => void attempt(input, () => commit(parse(input.value)));
   input.addEventListener("change", take);
+  escapable(input);
   input.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     const value = Number(input.value);
@@ -116,6 +120,16 @@ export function numberInput({ name, parse, commit, say, decades = false, whole =
     take();
   });
   return input;
+}
+
+/** Escape takes back what was written in an input.
+ * @param {HTMLInputElement} input */
+export function escapable(input) {
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || input.dataset.shown === undefined) return;
+    input.value = input.dataset.shown;
+    content(input);
+  });
 }
 
 /** The next number of 1, 2, 5, 10, 20, ... above or below.
@@ -134,19 +148,22 @@ export function neighbour(value, up) {
  * @param {Value} value */
 export function showValue(input, value) {
   const text = String(value);
+  if (input.value === text) input.dataset.shown = text;
   if (input.value === text || (document.activeElement === input && input instanceof HTMLInputElement && input.type === "text" && input.dataset.shown === text)) return;
   input.value = text;
   input.dataset.shown = text;
-  input.removeAttribute("aria-invalid");
+  content(input);
 }
 
-/** A select with choices.
+/** A select with choices; one that cannot be had is told below it, and taken back.
  * @param {string} name
  * @param {string[]} choices
  * @param {(value: string) => void} commit */
 export function select(name, choices, commit) {
   const element = h("select", { "data-name": name }, ...choices.map((choice) => h("option", { value: choice, text: choiceText(choice) })));
-  element.addEventListener("change", () => commit(element.value));
+  element.addEventListener("change", () => {
+    if (!attempt(element, () => commit(element.value)) && element.dataset.shown !== undefined) element.value = element.dataset.shown;
+  });
   return element;
 }
 
@@ -157,18 +174,23 @@ export function select(name, choices, commit) {
  * @returns {{element: HTMLElement, input: HTMLInputElement | HTMLSelectElement, update: () => void}} */
 export function fieldRow(field, store, actions) {
   /** @param {Value} value */
-  const commit = (value) => actions.setField(field.name, value);
+  const commit = (value) => {
+    allowed(store, { [field.name]: value });
+    actions.setField(field.name, value);
+  };
+  const title = titleOf(field.name);
   /** @type {HTMLInputElement | HTMLSelectElement} */
   let input;
   if (field.type === "choice") input = select(field.name, field.choices ?? [], commit);
   else if (field.type === "text") {
     input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "input-text", "data-name": field.name, placeholder: "none" });
-    input.addEventListener("change", () => commit(input.value.trim()));
+    input.addEventListener("change", () => void attempt(input, () => commit(input.value.trim())));
+    escapable(input);
   } else {
-    input = numberInput({ name: field.name, parse: (text) => valueOf(text, field), commit, say: actions.say, whole: field.type === "int" });
+    input = numberInput({ name: field.name, parse: (text) => within(valueOf(text, field), field, title), commit, whole: field.type === "int" });
   }
   input.id = `field-${field.name}`;
-  const element = row(titleOf(field.name), input, { help: field.help, equation: field.equation });
+  const element = row(title, input, { help: field.help, equation: field.equation });
   element.dataset.field = field.name;
   return {
     element,
@@ -176,6 +198,7 @@ export function fieldRow(field, store, actions) {
     update() {
       const state = store.get();
       showValue(input, state.experiment[field.name] ?? field.default);
+      if (input instanceof HTMLSelectElement) content(input);
       element.classList.toggle("changed", state.experiment[field.name] !== fieldOf(state.fields, field.name)?.default);
     },
   };

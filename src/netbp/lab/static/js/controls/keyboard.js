@@ -19,8 +19,7 @@ function taken(target, key) {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   if (target instanceof HTMLInputElement) return target.type !== "range" || /^(Arrow|Home|End|Page)/.test(key);
-  if ((key === " " || key === "Enter") && target.closest("button, summary, a, [role=button], [role=tab], [role=radio]")) return true;
-  return target.closest("[data-keys]") !== null && (/^(Arrow|Delete|Backspace|Escape|Enter| |Home|End)/.test(key) || /^[a-h]$/i.test(key));
+  return (key === " " || key === "Enter") && target.closest("button, summary, a, [role=button], [role=tab], [role=radio]") !== null;
 }
 
 /** @param {HTMLElement} element  where the button stands that lists the keys

@@ -3,16 +3,12 @@
 import { activationsOf, activationText, fieldOf, widthsOf } from "../fields.js";
 import { button, h, setText } from "./dom.js";
 import { explain } from "./explain.js";
-import { choiceText, sentence } from "./form.js";
+import { attempt, content } from "./complaint.js";
+import { allowed, choiceText, escapable, sentence } from "./form.js";
+import { parametersOf } from "../limits.js";
 import { whole } from "./numbers.js";
 
 /** @import { Actions, AppState, Fields, Store } from "../types.js" */
-
-/** How many parameters layers of these widths have.
- * @param {number[]} widths */
-export function parametersOf(widths) {
-  return widths.slice(1).reduce((sum, width, i) => sum + width * (widths[i] + 1), 0);
-}
 
 /** @param {Fields} fields
  * @param {Store} store
@@ -23,7 +19,7 @@ export function layersEditor(fields, store, actions) {
   const most = Number(fields.limits.layers ?? 8);
   const widest = Number(fields.limits.width ?? 64);
   const summary = h("p", { class: "row-note" });
-  const add = button({ icon: "plus", text: "hidden layer", label: "Add a hidden layer before the output", click: () => change((widths, names) => insert(widths, names)) });
+  const add = button({ icon: "plus", text: "hidden layer", label: "Add a hidden layer before the output", click: () => change(add, (widths, names) => insert(widths, names)) });
   const element = h("div", { class: "layers-editor", "data-field": "layers" }, list, h("div", { class: "row-buttons" }, add, summary));
   explain(element, { title: "layers", help: sentence(`${about?.help ?? ""}; and their activations`), equation: "(8), (1)" });
 
@@ -34,13 +30,18 @@ export function layersEditor(fields, store, actions) {
     names.splice(-1, 0, names.length > 1 ? names[names.length - 2] : names[0]);
   }
 
-  /** @param {(widths: number[], names: string[]) => void} how */
-  function change(how) {
+  /** @param {HTMLElement} control  where a complaint belongs
+   * @param {(widths: number[], names: string[]) => void} how */
+  function change(control, how) {
     const { experiment } = store.get();
     const widths = widthsOf(String(experiment.layers));
     const names = activationsOf(String(experiment.activation), widths.length - 1);
-    how(widths, names);
-    actions.setFields({ layers: widths.join("-"), activation: activationText(names) });
+    attempt(control, () => {
+      how(widths, names);
+      const patch = { layers: widths.join("-"), activation: activationText(names) };
+      allowed(store, patch);
+      actions.setFields(patch);
+    });
   }
 
   /** One line, for layer l of L.
@@ -48,14 +49,11 @@ export function layersEditor(fields, store, actions) {
    * @param {number} L */
   function line(l, L) {
     const last = l === L;
-    const less = button({ icon: "minus", label: `One neuron fewer in layer ${l}`, click: () => change((widths) => (widths[l - 1] = Math.max(1, widths[l - 1] - 1))) });
-    const more = button({ icon: "plus", label: `One neuron more in layer ${l}`, click: () => change((widths) => (widths[l - 1] = Math.min(widest, widths[l - 1] + 1))) });
+    const less = button({ icon: "minus", label: `One neuron fewer in layer ${l}`, click: () => change(width, (widths) => (widths[l - 1] = Math.max(1, widths[l - 1] - 1))) });
+    const more = button({ icon: "plus", label: `One neuron more in layer ${l}`, click: () => change(width, (widths) => (widths[l - 1] = Math.min(widest, widths[l - 1] + 1))) });
     const width = h("input", { type: "text", inputmode: "numeric", class: "input-width", "aria-label": `Neurons in layer ${l}`, "data-name": `width-${l}`, autocomplete: "off" });
-    width.addEventListener("change", () => {
-      const value = Number(width.value);
-      if (Number.isInteger(value) && value >= 1 && value <= widest) change((widths) => (widths[l - 1] = value));
-      else actions.say(`A layer has from 1 to ${widest} neurons, but "${width.value}" was given.`);
-    });
+    width.addEventListener("change", () => change(width, (widths) => (widths[l - 1] = width.value.trim() === "" ? NaN : Number(width.value))));
+    escapable(width);
     width.addEventListener("keydown", (event) => {
       if (event.key === "ArrowUp") more.click();
       else if (event.key === "ArrowDown") less.click();
@@ -63,13 +61,13 @@ export function layersEditor(fields, store, actions) {
       event.preventDefault();
     });
     const activation = h("select", { "aria-label": `Activation of layer ${l}`, "data-name": `activation-${l}` }, ...fields.activations.map((name) => h("option", { value: name, text: choiceText(name) })));
-    activation.addEventListener("change", () => change((_, names) => (names[l - 2] = activation.value)));
+    activation.addEventListener("change", () => change(activation, (_, names) => (names[l - 2] = activation.value)));
     const remove = button({
       icon: "close",
       label: `Take layer ${l} out`,
       class: "button-quiet",
       click: () =>
-        change((widths, names) => {
+        change(remove, (widths, names) => {
           widths.splice(l - 1, 1);
           names.splice(l - 2, 1);
         }),
@@ -98,10 +96,14 @@ export function layersEditor(fields, store, actions) {
         list.replaceChildren(...lines.map(({ item }) => item));
       }
       lines.forEach(({ width, activation }, i) => {
-        if (document.activeElement !== width) width.value = String(widths[i + 1]);
+        if (document.activeElement !== width || width.dataset.shown !== String(widths[i + 1])) {
+          width.value = width.dataset.shown = String(widths[i + 1]);
+          content(width);
+        }
         activation.value = names[i];
       });
       add.disabled = widths.length >= most;
+      content(add);
       setText(summary, `${whole(parametersOf(widths))} parameters`);
     },
   };

@@ -3,7 +3,9 @@
 import { fieldOf } from "../fields.js";
 import { button, h, setText } from "./dom.js";
 import { explain } from "./explain.js";
-import { numberInput, row, sentence, showValue } from "./form.js";
+import { attempt } from "./complaint.js";
+import { allowed, numberInput, row, sentence, showValue } from "./form.js";
+import { drawnSet } from "../limits.js";
 import { MOST_IN_A_LINK, withOutputs } from "../points.js";
 import { whole } from "./numbers.js";
 
@@ -45,7 +47,9 @@ export function pointsEditor(fields, store, actions) {
   const about = fieldOf(fields, "points");
   const names = ["ten", "eleven", ...Object.keys(fields.sets)];
   const chooser = h("select", { id: "field-points", "data-name": "points" }, ...[...names, "own"].map((name) => h("option", { value: name, text: NAMES[name] ?? name })));
-  chooser.addEventListener("change", () => choose(chooser.value));
+  chooser.addEventListener("change", () => {
+    if (!attempt(chooser, () => choose(chooser.value)) && chooser.dataset.shown !== undefined) chooser.value = chooser.dataset.shown;
+  });
 
   /** @param {string} name */
   function choose(name) {
@@ -53,13 +57,17 @@ export function pointsEditor(fields, store, actions) {
     const known = fields.sets[name];
     if (name === "own") return actions.say("Click on the plane to add points, drag them, or paste a table.");
     const points = known ? `${name}:${known.n}:${known.noise}:0` : name;
-    actions.setFields({ points, layers: withOutputs(String(experiment.layers), known?.categories ?? 2) });
+    const patch = { points, layers: withOutputs(String(experiment.layers), known?.categories ?? 2) };
+    allowed(store, patch);
+    actions.setFields(patch);
   }
 
   /** @param {Partial<{n: Value, noise: Value, seed: Value}>} patch */
   function redraw(patch) {
     const now = { ...setOf(String(store.get().experiment.points), fields), ...patch };
-    actions.setField("points", `${now.name}:${now.n}:${now.noise}:${now.seed}`);
+    const points = drawnSet(now, fields);
+    allowed(store, { points });
+    actions.setField("points", points);
   }
 
   /** @param {"n" | "noise" | "seed"} name
@@ -70,7 +78,6 @@ export function pointsEditor(fields, store, actions) {
     const input = numberInput({
       name: `set-${name}`,
       whole: isWhole,
-      say: actions.say,
       parse(text) {
         const value = Number(text);
         if (text.trim() === "" || !Number.isFinite(value) || (isWhole && !Number.isInteger(value))) throw new Error(`${title} is a ${isWhole ? "whole " : ""}number, but "${text}" was given`);

@@ -1,6 +1,7 @@
 /** The learning rate: a slider over decades and its number; changed in the middle of a run it holds from that step on. */
 
 import { fieldOf, rateAt } from "../fields.js";
+import { within } from "../limits.js";
 import { h, setText } from "./dom.js";
 import { numberInput, row, showValue, titleOf } from "./form.js";
 import { valueOf } from "../address.js";
@@ -21,7 +22,7 @@ const rateOf = (place) => Number((10 ** place).toPrecision(2));
 export function rateRow(fields, store, actions) {
   const field = fieldOf(fields, "rate");
   if (!field) throw new Error("the server tells of no rate");
-  const number = numberInput({ name: "rate", parse: (text) => valueOf(text, field), commit: (value) => actions.changeRate(Number(value)), say: actions.say, decades: true });
+  const number = numberInput({ name: "rate", parse: (text) => within(valueOf(text, field), field, titleOf("rate")), commit: (value) => actions.changeRate(Number(value)), decades: true });
   number.id = "field-rate";
   const slider = h("input", { type: "range", min: LOW, max: HIGH, step: 0.01, class: "slider", "aria-label": "Learning rate, on a logarithmic scale", "data-name": "rate-slider" });
   slider.addEventListener("input", () => actions.changeRate(rateOf(Number(slider.value))));

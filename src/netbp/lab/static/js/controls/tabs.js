@@ -1,5 +1,6 @@
 /** Tabs: the views beside the plane, and the two pages. Arrow keys go from tab to tab. */
 
+import { keptInTab } from "../memory.js";
 import { h, slot } from "./dom.js";
 
 /** @import { Actions, Store, Tab } from "../types.js" */
@@ -59,10 +60,12 @@ export function mountTabs(store, actions) {
   let side = "network";
   /** @type {Tab | null} */
   let shown = null;
+  const last = keptInTab("tab");
   function update() {
     const { tab } = store.get();
     slot("pages").hidden = !slot("images").hasChildNodes(); // one page only, as long as there are no images to see
     if (tab === shown) return;
+    if (shown) last.set(tab);
     shown = tab;
     if (tab !== "images") side = tab;
     pages(tab === "images" ? "images" : "plane");
@@ -72,5 +75,7 @@ export function mountTabs(store, actions) {
     for (const [name] of SIDE) slot(`panel-${name}`).hidden = name !== side;
   }
   update();
+  const before = [...SIDE.map(([name]) => name), /** @type {Tab} */ ("images")].find((name) => name === last.get());
+  if (before) actions.show(before); // a reload returns to it
   store.subscribe(update);
 }

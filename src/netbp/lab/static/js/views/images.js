@@ -1,6 +1,7 @@
 /** The second page: a saved run of images, taken apart. The list of runs, and the curves of one that trains, are asked for again and again. */
 
 import { Lost, Refused } from "../client.js";
+import { keptInTab } from "../memory.js";
 import { fill, html } from "./dom.js";
 import { count, percent } from "./format.js";
 import { apartOf, filtersOf, galleryOf } from "./imageruns/answers.js";
@@ -45,6 +46,7 @@ export function mountImages(element, store, actions) {
   /** @type {RunInfo[]} */
   let runs = [];
   let chosen = "";
+  const last = keptInTab("image-run");
   let generation = 0; // answers to questions about a run that is no longer chosen are thrown away
   let seen = ""; // the curves shown: of which state
   let cell = /** @type {[number, number] | null} */ (null);
@@ -125,6 +127,7 @@ export function mountImages(element, store, actions) {
   function choose(id) {
     if (id === chosen) return;
     chosen = id;
+    last.set(id);
     generation++;
     [cell, seen] = [null, ""];
     fail("");
@@ -227,7 +230,7 @@ export function mountImages(element, store, actions) {
         const known = runs.find(({ id }) => id === chosen);
         main.hidden = side.hidden = runs.length === 0;
         fill(empty, ...(runs.length ? [] : nothing()));
-        if (!known && runs.length) choose((runs.find(({ training }) => training) ?? runs[0]).id);
+        if (!known && runs.length) choose((runs.find(({ id }) => id === last.get()) ?? runs.find(({ training }) => training) ?? runs[0]).id);
         showRuns(runs, chosen);
         if (known && stateOf(known) !== seen) {
           if (seen && !known.training) newer.hidden = false; // it has ended: its last state is there

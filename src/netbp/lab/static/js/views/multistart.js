@@ -33,42 +33,68 @@ export function bins(costs, most) {
   return out;
 }
 
-/** Draw the histogram; `onBin` is called for a bar that is clicked or chosen by key.
+/** The bar whose bin an element shows.
+ * @type {WeakMap<Element, Bin>} */
+const HELD = new WeakMap();
+
+/** Draw the histogram. The bars are the same elements from one drawing to the next, so that no click and no focus is lost while results
+ * come in; `onBin` is called for a bar that is chosen by key, or clicked: anywhere above or on it.
  * @param {SVGSVGElement} picture
  * @param {{width: number, height: number, theme: Theme, bins: Bin[], level: number, chosen: Bin | null}} model
  * @param {(bin: Bin) => void} onBin */
 export function drawMultistart(picture, { width, height, theme, bins: all, level, chosen }, onBin) {
   const { size } = theme;
-  const [left, right, top, bottom] = [3.4 * size, width - 1.2 * size, 1.6 * size, height - 3.2 * size];
+  const [left, right, top, bottom] = [4.2 * size, width - 1.6 * size, 1.6 * size, height - 3.2 * size];
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const [first, last] = [all[0]?.low ?? 0, all[all.length - 1]?.high ?? 1];
   const most = Math.max(1, ...all.map((bin) => bin.starts.length));
   const x = (/** @type {number} */ v) => left + ((right - left) * (v - first)) / (last - first || 1);
   const y = (/** @type {number} */ n) => bottom - ((bottom - top) * n) / most;
   const text = (/** @type {string} */ words, /** @type {number} */ at, /** @type {number} */ high, /** @type {string} */ anchor) => svg("text", { x: at, y: high, "text-anchor": anchor }, words);
-  const bars = all.filter((bin) => bin.starts.length).map((bin) => {
+  const [bars, axes] = /** @type {[SVGGElement, SVGGElement]} */ (picture.children.length === 2 ? [...picture.children] : [svg("g", { class: "start-bars" }), svg("g", { class: "start-axes" })]);
+  if (bars.parentNode !== picture) fill(picture, bars, axes);
+  const filled = all.filter((bin) => bin.starts.length);
+  while (bars.children.length > filled.length) bars.lastElementChild?.remove();
+  filled.forEach((bin, k) => {
     const name = `${bin.starts.length} starts with a cost from ${number(10 ** bin.low, 3)} to ${number(10 ** bin.high, 3)}`;
     const good = level > 0 && (bin.low + bin.high) / 2 < Math.log10(level);
-    const act = () => onBin(bin);
-    return svg("rect", {
-      x: x(bin.low) + 0.5, width: Math.max(1.5, x(bin.high) - x(bin.low) - 1), y: Math.min(y(bin.starts.length), bottom - 2), height: Math.max(2, bottom - y(bin.starts.length)),
-      class: `start-bar ${good ? "is-good" : ""} ${chosen && chosen.low === bin.low ? "is-chosen" : ""}`, tabindex: 0, role: "button", "aria-label": name, onclick: act,
-      onkeydown: (/** @type {KeyboardEvent} */ event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        event.stopPropagation();
-        act();
-      },
-    }, svg("title", {}, name));
+    const bar = bars.children[k] ?? newBar(bars, onBin);
+    HELD.set(bar, bin);
+    const place = { x: x(bin.low) + 0.5, width: Math.max(1.5, x(bin.high) - x(bin.low) - 1), y: Math.min(y(bin.starts.length), bottom - 2), height: Math.max(2, bottom - y(bin.starts.length)) };
+    for (const [key, value] of Object.entries(place)) bar.setAttribute(key, value.toFixed(2));
+    bar.setAttribute("class", `start-bar ${good ? "is-good" : ""} ${chosen && chosen.low === bin.low ? "is-chosen" : ""}`.trim());
+    bar.setAttribute("aria-label", name);
+    const title = bar.firstElementChild;
+    if (title) title.textContent = name;
   });
+  picture.onclick = (event) => {
+    const at = event.clientX - picture.getBoundingClientRect().left;
+    const bin = filled.find(({ low, high }) => at >= x(low) && at < x(high));
+    if (bin) onBin(bin);
+  };
   const every = Math.max(1, Math.ceil((last - first) / Math.max(2, (right - left) / (5 * size))));
   const ticks = [];
   for (let e = Math.ceil(first - 1e-9); e <= last + 1e-9; e += every) ticks.push(svg("line", { x1: x(e), x2: x(e), y1: bottom, y2: bottom + 4, class: "start-axis" }), text(powerOfTen(e), x(e), bottom + 1.3 * size, "middle"));
   if (ticks.length < 4) for (const bin of [all[0], all[all.length - 1]]) if (bin) ticks.push(text(number(10 ** (bin === all[0] ? bin.low : bin.high), 2), x(bin === all[0] ? bin.low : bin.high), bottom + 1.3 * size, "middle"));
   const at = level > 0 ? x(Math.min(last, Math.max(first, Math.log10(level)))) : left;
-  fill(picture, ...bars, svg("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "start-axis" }), ...ticks,
+  fill(axes, svg("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "start-axis" }), ...ticks,
     level > 0 && svg("line", { x1: at, x2: at, y1: top - 0.4 * size, y2: bottom, class: "start-level" }), level > 0 && text(`success below ${number(level, 3)}`, at > (left + right) / 2 ? at - 4 : at + 4, top + 0.3 * size, at > (left + right) / 2 ? "end" : "start"),
     text(String(most), left - 5, y(most) + 0.4 * size, "end"), text("0", left - 5, bottom, "end"), text("starts", left - 5, y(most / 2), "end"), text("final Cost (9)", (left + right) / 2, height - 0.4 * size, "middle"));
+}
+
+/** @param {SVGGElement} bars
+ * @param {(bin: Bin) => void} onBin
+ * @returns {SVGRectElement} */
+function newBar(bars, onBin) {
+  const bar = svg("rect", { tabindex: 0, role: "button", onkeydown: (/** @type {KeyboardEvent} */ event) => {
+    const bin = HELD.get(bar);
+    if (!bin || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    onBin(bin);
+  } }, svg("title"));
+  bars.append(bar);
+  return bar;
 }
 
 /** Fill the slot #multistart.
@@ -105,7 +131,8 @@ export function mountMultistart(element, store, actions) {
 
   function draw() {
     if (!theme || !shown || width < 60) return;
-    drawMultistart(picture, { width, height, theme, bins: bins(shown.result.costs, Math.max(8, Math.floor(width / 12))), level: shown.result.level, chosen }, pick);
+    const all = bins(shown.result.costs, Math.max(8, Math.floor(width / 12)));
+    drawMultistart(picture, { width, height, theme, bins: all, level: shown.result.level, chosen }, pick);
   }
 
   /** @param {Bin} bin */
@@ -124,6 +151,8 @@ export function mountMultistart(element, store, actions) {
   async function run() {
     const { opened } = store.get();
     if (!opened || job) return;
+    chosen = null;
+    fill(list);
     const experiment = { ...opened.experiment, start: 0 };
     const [n, length] = [Math.round(Number(starts.value)), Math.round(Number(steps.value))];
     busy(true);
@@ -142,7 +171,6 @@ export function mountMultistart(element, store, actions) {
           if (state.costs?.length) {
             // what is there so far; the level of success comes with the result
             shown = { result: { costs: state.costs, success: 0, level: 0, all_right: null, quantiles: {}, best: 0 }, experiment, steps: length };
-            chosen = null;
             draw();
           }
           continue;
@@ -179,7 +207,7 @@ export function mountMultistart(element, store, actions) {
   /** @param {Result} result @param {Experiment} experiment @param {number} length */
   function finished(result, experiment, length) {
     shown = { result, experiment, steps: length };
-    chosen = null;
+    const kept = chosen && bins(result.costs, Math.max(8, Math.floor(width / 12))).find((bin) => bin.low === chosen?.low && bin.high === chosen.high && bin.starts.length);
     const n = result.costs.length;
     const lost = result.costs.filter((c) => c === null || !Number.isFinite(c)).length;
     const sorted = result.costs.filter((c) => c !== null && Number.isFinite(c)).map(Number).sort((a, b) => a - b);
@@ -188,8 +216,12 @@ export function mountMultistart(element, store, actions) {
       `${percent(result.all_right)} classify every point rightly. Median ${number(middle, 3)}, best ${number(sorted[0], 4)}${lost ? `; ${lost} diverged` : ""}.`;
     done.textContent = "";
     actions.say(words.textContent);
-    fill(list, html("p", {}, "Choose a bar to see its starts."));
-    draw();
+    if (kept) pick(kept);
+    else {
+      chosen = null;
+      fill(list, html("p", {}, "Choose a bar to see its starts."));
+      draw();
+    }
   }
 
   watchSize(stage, (w, h) => {

@@ -16,10 +16,15 @@ const OKABE_ITO = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4
  * @returns {Theme} */
 export function readTheme(element) {
   const style = getComputedStyle(element);
+  const probe = document.createElement("span"); // a property's text may be light-dark(...): a colour of it is what holds here
+  probe.hidden = true;
+  element.append(probe);
+  const colour = getComputedStyle(probe);
   const read = (/** @type {string[]} */ names, /** @type {string} */ otherwise) => {
     for (const name of names) {
-      const value = style.getPropertyValue(name).trim();
-      if (value) return value;
+      if (!style.getPropertyValue(name).trim()) continue;
+      probe.style.color = `var(${name})`;
+      return colour.color;
     }
     return otherwise;
   };
@@ -27,7 +32,8 @@ export function readTheme(element) {
   const ink = read(["--ink"], "#1a1a1a");
   const categories = OKABE_ITO.map((colour, k) => read([`--category-${k}`], colour));
   const rgb = { ink: parse(ink), paper: parse(paper), categories: categories.map(parse) };
-  return {
+  /** @type {Theme} */
+  const theme = {
     ink,
     paper,
     categories,
@@ -45,6 +51,8 @@ export function readTheme(element) {
     font: style.fontFamily || "sans-serif",
     size: Number.parseFloat(style.fontSize) || 13,
   };
+  probe.remove();
+  return theme;
 }
 
 /** Call `then` with the theme now and after every change of it: the reader's choice, the system's, the projector's large letters.

@@ -80,7 +80,7 @@ export function mountMatrix(element, choose) {
       });
       fill(
         element,
-        html("table", { class: "confusion", "data-keys": "" },
+        html("table", { class: "confusion" },
           html("caption", { class: "visually-hidden" }, "Confusion matrix: rows are the output class, columns the target class; the last row and column say what is right, and wrong, in per cent"),
           html("thead", {},
             html("tr", {}, html("td", { colspan: 2, rowspan: 2 }), html("th", { scope: "colgroup", colspan: K, class: "matrix-top" }, "Target Class"), html("td", {})),

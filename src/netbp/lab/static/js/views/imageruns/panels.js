@@ -158,7 +158,7 @@ export function mountPanels(element) {
     fill(
       table,
       html("summary", {}, "The same as a table"),
-      html("div", { class: "image-scroll", tabindex: "0", role: "region", "aria-label": "Objective and errors by epoch", "data-keys": "" },
+      html("div", { class: "image-scroll", tabindex: "0", role: "region", "aria-label": "Objective and errors by epoch" },
         html("table", { class: "plain-table" },
           html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "epoch"), ...heads.map((head) => html("th", { scope: "col" }, head)))),
           html("tbody", {}, ...epoch.map((at, i) => html("tr", {}, html("th", { scope: "row" }, Number(at.toFixed(2))),

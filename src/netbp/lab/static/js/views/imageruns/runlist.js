@@ -13,7 +13,6 @@ import { described } from "./answers.js";
 export function mountRuns(element, choose) {
   let last = "";
   element.setAttribute("role", "radiogroup");
-  element.setAttribute("data-keys", "");
   element.addEventListener("keydown", (event) => {
     const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     const buttons = [...element.querySelectorAll("button")];
