@@ -310,6 +310,7 @@ def lab(shared: Lab) -> Iterator[Lab]:
     if shared.page.url.startswith(f"{shared.server.origin}/"):  # the lab's page keeps its place when it is left: not now
         shared.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); Storage.prototype.setItem = () => {}; }")
         shared.page.goto("about:blank")
+    shared.page.unroute_all(behavior="ignoreErrors")
     shared.problems, shared.asked, shared.expected = [], [], []
     yield shared.open()
     shared.check()

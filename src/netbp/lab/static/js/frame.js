@@ -4,7 +4,7 @@
 
 const MAGIC = "NBF1";
 
-/** @type {Record<string, new (buffer: ArrayBuffer, offset: number, length: number) => Numbers>} */
+/** @type {Record<string, {new (buffer: ArrayBuffer, offset: number, length: number): Numbers, BYTES_PER_ELEMENT: number}>} */
 const ARRAYS = { float64: Float64Array, float32: Float32Array, uint8: Uint8Array, int32: Int32Array };
 
 /** Typed arrays on the buffer of an answer, without copies. Throws an Error for bytes that are not a frame.
@@ -16,6 +16,8 @@ export function decodeFrame(buffer) {
     throw new Error(`a frame begins with ${MAGIC}, but ${bytes.length} other bytes arrived`);
   }
   const length = new DataView(buffer).getUint32(4, true);
+  const short = new Error(`a frame stops before its end, after ${bytes.length} bytes`);
+  if (8 + length > bytes.length) throw short;
   /** @type {Header} */
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   /** @type {Frame["sections"]} */
@@ -23,6 +25,7 @@ export function decodeFrame(buffer) {
   let offset = 8 + length;
   for (const { name, dtype, shape } of header.sections) {
     const count = shape.reduce((product, n) => product * n, 1);
+    if (offset + count * ARRAYS[dtype].BYTES_PER_ELEMENT > bytes.length) throw short;
     const values = new ARRAYS[dtype](buffer, offset, count);
     sections[name] = { shape, values };
     offset += Math.ceil(values.byteLength / 8) * 8;
