@@ -49,6 +49,20 @@ def test_large_least_squares_are_the_same_least_squares(norms):
     np.testing.assert_array_equal(many.p[0], ours.p)
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (2, 3), (8, 8), (5, 4)])
+def test_narrow_products_are_the_same_numbers(monkeypatch, inputs, outputs):
+    rng = np.random.default_rng(inputs)
+    A, WT = rng.normal(size=(7, inputs)), rng.normal(size=(inputs, outputs))
+    A[::2, 0] = 0.0
+    out = []
+    for narrow in (0, 64):
+        monkeypatch.setattr(layerwise, "NARROW", narrow)
+        out.append(np.full((7, outputs), np.nan))
+        layerwise.weighted_inputs(A, WT, out[-1])
+    np.testing.assert_array_equal(*out)
+    np.testing.assert_allclose(out[1], A @ WT, rtol=1e-14)
+
+
 def test_every_way_to_stop():
     bound, p = problem_of().bound, nb.MatlabRandom(5000).randn(23, 1).ravel() / 2
     cases = {

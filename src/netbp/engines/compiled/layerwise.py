@@ -20,6 +20,8 @@ from netbp.types import Matrix, Vector
 
 BLAS_POINTS, BLAS_PRODUCTS = 32, 20_000
 """From so many points, and so many multiplications, BLAS is faster (measured with OpenBLAS 0.3 on Zen 4)."""
+NARROW = 64
+"""Up to so many weights, inputs that are zero are not looked for."""
 
 OWN_LAYER = types.FunctionType(types.void(types.int64, types.int64, types.float64[::1], types.float64[::1], types.float64[::1]))
 VALUE, SLOPE, CURVATURE = range(3)
@@ -77,6 +79,14 @@ def weighted_inputs(A: Matrix, WT: Matrix, Z: Matrix) -> None:
     m, inputs = A.shape
     if by_blas(m, inputs, WT.shape[1]):
         np.dot(A, WT, Z)
+        return
+    if inputs * WT.shape[1] <= NARROW:
+        for i in range(m):
+            for k in range(WT.shape[1]):
+                total = 0.0
+                for j in range(inputs):
+                    total += A[i, j] * WT[j, k]
+                Z[i, k] = total
         return
     Z[:, :] = 0.0
     chosen = np.empty(inputs + 1, np.int64)
