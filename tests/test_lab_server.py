@@ -541,6 +541,11 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     assert "Traceback" not in err
 
 
+def test_small_answers_are_not_held_back() -> None:
+    with listen(0).socket as ours, socket.create_connection(ours.getsockname()), ours.accept()[0] as accepted:
+        assert accepted.proto == socket.IPPROTO_TCP  # what asyncio asks before it sets TCP_NODELAY
+
+
 def test_a_reader_who_stops_does_not_outlive_ctrl_c() -> None:
     command, pipe = [sys.executable, "-m", "netbp", "lab", "--no-browser", "--port", "0"], subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process, contextlib.ExitStack() as stack:
