@@ -273,6 +273,29 @@ def test_what_a_page_is_told_when_it_opens(runs):
     assert told["scale_of_cost"] == 48
 
 
+def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
+    monkeypatch.setattr(training, "ASIDE", 600.0)
+    monkeypatch.setattr(training, "LEAD", 600.0)
+    ahead = runs.get(runs.open({"steps": 100_000_000}, 0)["run"]).training
+    ahead.ready.wait()
+    ahead.ahead(0)
+
+    def goes_on():
+        with ahead._work:
+            last = ahead.front.step + 2 * ahead.pace  # one chunk may have been begun
+        with ahead._moved:
+            return ahead._moved.wait_for(lambda: ahead.front.step > last, timeout=0.5)
+
+    assert goes_on()
+    with training.DRAWING:
+        assert not goes_on()
+        with training.DRAWING:
+            pass  # another frame has ended, this one has not
+        assert not goes_on()
+    assert goes_on()
+    ahead.rest()
+
+
 def test_costs_come_once_each_and_never_ahead_of_the_step_shown(runs):
     run = opened(runs, steps=5000)
     run.frame(0, 0, 4000, 0)

@@ -28,6 +28,7 @@ from netbp.types import Array, Data, State, Vector
 
 BINS = 1024
 """The most bins of costs in a frame."""
+COMPILING = "compiling the kernel for this network: a few seconds, the first time only"
 MARKED = 2000
 """The most points that a frame marks one by one."""
 
@@ -89,16 +90,21 @@ class LabRun:
         else:
             state = training.ahead(after) if steps < 0 else training.at(after + steps)
         self.lately.append(state)
-        with self.training.kept:
-            costs = self._bins(seen, state.step, BINS)
-            held = self.training.held_out.between(seen, state.step)
-            norms = self.training.norms.between(seen, state.step)
-        header = self._header(state) | {"seen": max(seen, state.step + 1)}
-        if preparing:
-            header |= {"preparing": True, "message": "compiling the kernel for this network: a few seconds, the first time only"}
-        sections = {"p": state.p, **plane(self.problem, state.p, grid, view, self._extent(extent)), **self._wrong(state.p, grid)}
-        header |= {"view": view, "extent": list(self._extent(extent))}
-        return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
+        with training_of.DRAWING:  # frames go first
+            with self.training.kept:
+                costs = self._bins(seen, state.step, BINS)
+                held = self.training.held_out.between(seen, state.step)
+                norms = self.training.norms.between(seen, state.step)
+            header = self._header(state) | {"seen": max(seen, state.step + 1)}
+            if preparing:
+                header |= {
+                    "preparing": True,
+                    "message": COMPILING,
+                }
+            edges = self._extent(extent)
+            sections = {"p": state.p, **plane(self.problem, state.p, grid, view, edges), **self._wrong(state.p, grid)}
+            header |= {"view": view, "extent": list(edges)}
+            return encoded(header, sections | {"costs": costs, "held": held, "norms": norms})
 
     def maps(self, step: int, grid: int) -> bytes:
         """Every neuron over the plane after a step, in little; of a step that was shown lately without holding the training up."""

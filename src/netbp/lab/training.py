@@ -26,10 +26,38 @@ PATIENCE = 2.0
 """Seconds after which a request for a far step gets the step that was reached by then."""
 LONG = 60.0
 """The same for what must be at its step, such as a run's file."""
+ASIDE = 0.02
+"""Seconds that training ahead stands aside for frames, at most, before each chunk."""
 PREPARING = 0.1
 """Seconds that a frame waits for machine code that is being compiled before it shows what there is."""
 SHARE, GRACE = 0.1, 0.02
 """Looking at norms and held-out costs along a run takes at most a tenth of the time of its steps, and so many seconds."""
+
+
+class Drawing:
+    """Frames go first: while one is worked out, the threads that train ahead stand aside, whatever run they are of."""
+
+    def __init__(self) -> None:
+        self._lock, self._frames, self._none = threading.Lock(), 0, threading.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._frames += 1
+            self._none.clear()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._frames -= 1
+            if not self._frames:
+                self._none.set()
+
+    def stand_aside(self) -> None:
+        """Wait until no frame is being worked out, at most ASIDE seconds: training goes on beside pages that never pause."""
+        self._none.wait(ASIDE)
+
+
+DRAWING = Drawing()
 
 
 class Front(NamedTuple):
@@ -105,6 +133,7 @@ class Training:
                     if self._budget <= 0.0 or self._closed or self.front.ended:
                         self._alive = False
                         return
+                DRAWING.stand_aside()
                 before = time.perf_counter()
                 try:
                     with self._work:

@@ -103,6 +103,7 @@ export function createPlayer(store, client, { busy, took, failed, later }) {
     flying = true;
     try {
       const frame = await client.frame(opened.run, frameBody(store, opened, ask.after, ask.steps, seen));
+      if (store.get().playing) later(pump); // the next request goes out before this frame is drawn: the server is at work meanwhile
       if (store.get().opened?.run === opened.run) {
         if (busy()) again(ask, mine);
         else {
