@@ -40,7 +40,7 @@ DRAWN = """
   window.drawn = []; window.clicked = [];
   const put = CanvasRenderingContext2D.prototype.putImageData;
   CanvasRenderingContext2D.prototype.putImageData = function (...all) {
-    window.drawn.push(performance.now());
+    if (this.canvas.width >= 100) window.drawn.push(performance.now()); // the plane, not a picture inside a neuron
     return put.apply(this, all);
   };
   document.addEventListener("pointerdown", (event) => window.clicked.push(event.timeStamp), true);
