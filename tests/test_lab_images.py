@@ -398,6 +398,9 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path
         page.click(".saved-run:has-text('first')")
         page.wait_for_selector(".image-reading:has-text('epoch 3')")
         page.wait_for_selector(".gallery-item")
+        page.reload()  # returns to the page of images, and to the run
+        page.wait_for_selector(".saved-run[aria-checked=true]:has-text('first')")
+        page.wait_for_selector(".gallery-item")
         found = answers_of(made_up_run(seed=1), made_up_images())
         assert found is not None
         counts = found.confusion().counts
