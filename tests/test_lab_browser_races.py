@@ -1,4 +1,4 @@
-"""Who clicks before the page has answered, and servers that answer badly: nothing is lost, said once, and asked again at leisure."""
+"""Clicks that come before the page has answered, and servers that answer badly: nothing is lost, and it is asked again at leisure."""
 
 from __future__ import annotations
 

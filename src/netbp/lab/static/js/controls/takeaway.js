@@ -1,5 +1,6 @@
 /** Take away: the link, the script, the files, the pictures. */
 
+import { fieldOf } from "../fields.js";
 import { MOST_IN_A_LINK } from "../points.js";
 import { dialog } from "./dialog.js";
 import { button, h, setText } from "./dom.js";
@@ -84,7 +85,9 @@ export function mountTakeaway(element, store, actions) {
     if (!chosen) return;
     try {
       const told = JSON.parse(await chosen.text());
-      if (typeof told?.experiment !== "object") throw new Error("it has no experiment in it");
+      if (!told?.experiment || typeof told.experiment !== "object") throw new Error("it has no experiment in it");
+      const unknown = Object.keys(told.experiment).find((name) => !fieldOf(store.get().fields, name));
+      if (unknown !== undefined) throw new Error(`it has "${unknown}", which is no field of an experiment`);
       await actions.openExperiment(told.experiment, Number(told.step ?? 0));
       box.close();
     } catch (error) {
