@@ -310,7 +310,7 @@ def test_a_socket_of_another_kind_is_not_opened(served: Served) -> None:
         "Sec-WebSocket-Version: 13",
     ]
     text = request(served, *headers, method="GET", path="/api/fields", body=b"").replace(
-        b"Connection: close", b"Connection: Upgrade"
+        b"Connection: close", b"Connection: Upgrade, close"
     )
     assert status(served.raw(text)) != 101
 
@@ -340,6 +340,15 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "step is broken": (b'{"experiment": {}, "step": 1.5}', 422),
     "step is huge": (b'{"experiment": {}, "step": 1e18}', 422),
     "an unknown field": (b'{"experiment": {"file": "/etc/passwd"}}', 422),
+    "half a character": (b'{"experiment": {"points": "\\ud800"}}', 400),
+    "half a character as a name": (b'{"\\udfff": 1}', 400),
+    "both halves": (b'{"experiment": {"points": "\\ud83d\\ude00"}}', 422),
+    "two bodies": (b"{}{}", 400),
+    "a byte-order mark": (b"\xef\xbb\xbf{}", 400),
+    "a zero byte": (b'{"experiment": {"points": "\\u0000"}}', 422),
+    "another alphabet's digits": ('{"experiment": {"layers": "2-\N{ARABIC-INDIC DIGIT THREE}-2"}}'.encode(), 422),
+    "Python's digits": (b'{"experiment": {"layers": "2-1_0-2"}}', 422),
+    "all stars": (b'{"experiment": {"points": "0,0,A*;1,1,B*"}}', 422),
     "a million layers": (json.dumps({"experiment": {"layers": "2-" * 100_000 + "2"}}).encode(), 422),
     "a width of 0": (b'{"experiment": {"layers": "2-0-2"}}', 422),
     "a negative rate": (b'{"experiment": {"rate": -1}}', 422),
@@ -356,6 +365,80 @@ def test_a_malformed_body_gets_a_line(served: Served, name: str) -> None:
     answer = served.raw(request(served, *GOOD, body=body))
     assert status(answer) == expected
     one_line(answer)
+
+
+# Whatever stands in whatever place of whatever request: it is answered, or refused in a line. Each route with a body that is good.
+ROUTES: dict[str, dict[str, Any]] = {
+    "open": {"experiment": {"steps": 20}, "step": 0},
+    "run/{run}/frame": {"after": 0, "seen": 0, "steps": 5, "grid": 5, "view": "margin", "extent": [0, 1, 0, 1]},
+    "run/{run}/neurons": {"step": 0, "grid": 5},
+    "run/{run}/rate": {"step": 1, "rate": 0.1},
+    "run/{run}/walk": {"step": 1, "x": [0.5, 0.5], "category": 0},
+    "run/{run}/difference": {"step": 1, "x": [0.5, 0.5], "category": 0, "layer": 2, "row": 1, "column": 1},
+    "run/{run}/nudge": {"step": 1, "x": [0.5, 0.5], "category": 0, "rate": 0.1, "grid": 5, "view": "margin"},
+    "run/{run}/convergence": {"step": 10},
+    "run/{run}/curve": {"points": 10},
+    "run/{run}/export": {"what": "json", "step": 5, "view": "plane", "format": "png"},
+    "multistart": {"experiment": {}, "starts": 1, "steps": 1},
+    "job/abc": {},
+    "surface": {"run": "{run}", "step": 5, "kind": "random", "n": 3, "seed": 0, "other": {"run": "{run}", "step": 2}},
+    "points": {"set": "moons", "n": 10, "noise": 0.1, "seed": 0},
+    "images/abc/cell": {"row": 0, "column": 0, "first": 0, "count": 1},
+    "images/abc/mistakes": {"first": 0, "count": 1, "order": "test"},
+    "images/abc/maps": {"image": 1},
+    "images/abc/confusion": {"fresh": 0},
+}
+STRANGE: list[Any] = [
+    None, True, -1, 2, 3.5, 1.7e308, 5e-324, 2**53, 2**64, 10**400, "", "\0", "a\nb", "\u2028", "../../etc/passwd", "nan", "1e999",
+    "\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT THREE}", "9" * 5000, "-" * 1000, "0,0,A*", "moons:10:0:0:", "neuron:0,0",
+    "neuron:9,9", "neuron:2," + "9" * 5000, [], [[]], {}, {"a": 1}, [1e308, 1e308], [0.5, None], [True, 0.5], [0, 0, 0, 0],
+    [1, 0, 1, 0], [-1e308, 1e308, -1e308, 1e308], [0, 5e-324, 0, 1], {"run": "x"}, {"run": "{run}", "step": "x"}, "x" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_whatever_stands_wherever_is_answered_or_refused_in_a_line(served: Served, route: str) -> None:
+    run = served.post("/api/open", {"experiment": {"steps": 20}})[1]["run"]
+    path, good = "/api/" + route.replace("{run}", run), json.loads(json.dumps(ROUTES[route]).replace("{run}", run))
+    served.ask("POST", path, good)
+    bodies = [{**good, name: value} for name in [*good, "else"] for value in STRANGE] + STRANGE
+    if route == "open":
+        bodies += [{"experiment": {field: value}} for field in PlaneExperiment.__dataclass_fields__ for value in STRANGE]
+    for body in bodies:
+        code, answer, headers = served.ask("POST", path, b"x" if body is None else body)
+        assert code == 200 or 400 <= code < 500, (body, answer)
+        if code != 200:
+            assert len(answer["error"]) <= 300
+            assert len(answer["error"].splitlines()) == 1
+        if code == 410 and "{run}" in route:  # so many were opened meanwhile
+            path = path.replace(run, run := served.post("/api/open", {"experiment": {"steps": 20}})[1]["run"])
+        if code == 200 and "job" in str(answer)[:10]:
+            served.post(f"/api/job/{answer['job']}/cancel")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("application/JSON; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("text/plain, application/json", 415),
+        ("application/json, text/plain", 415),
+        ("application/jsonp", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_what_a_form_could_send_is_refused(served: Served, kind: str, expected: int) -> None:
+    assert status(served.raw(request(served, HOST, ORIGIN, TOKEN, f"Content-Type: {kind}"))) == expected
+
+
+def test_one_header_twice_or_too_long_is_refused(served: Served) -> None:
+    assert status(served.raw(request(served, *GOOD, KIND))) == 415
+    assert status(served.raw(request(served, *GOOD, "Content-Length: 3"))) in (400, 413)
+    assert status(served.raw(request(served, *GOOD, "X-Long: " + "x" * 2**16))) in (400, 431)
+    assert status(served.raw(request(served, *GOOD, *(f"X-{i}: {'x' * 500}" for i in range(40))))) == 431
+    assert status(served.raw(request(served, *GOOD, "X-Long: " + "x" * 10_000))) == 200
 
 
 def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
@@ -378,6 +461,17 @@ def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
             answer = b""
         assert not answer or status(answer) == 413
         assert sent < 4 * BODY or answer
+
+
+NAMES = ["..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "x%00", "%ff", "a" * 20_000, "con", "\\..\\x", "/", "abc;x", "{run}", "abc\x7f"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("path", ["/api/run/{}/frame", "/api/images/{}/curves", "/api/images/{}/classify", "/api/job/{}"])
+def test_no_name_of_a_run_is_a_path(served: Served, path: str, name: str) -> None:
+    answer = served.raw(request(served, *GOOD, path=path.replace("{}", name), body=b"{}"))
+    assert status(answer) in (400, 404, 405, 410)
+    one_line(answer)
 
 
 def test_unknown_runs_and_jobs_are_gone(served: Served) -> None:

@@ -50,6 +50,9 @@ def check(experiment: PlaneExperiment) -> None:
 def _check_network(e: PlaneExperiment) -> None:
     """Whether the layers are within the limits, and fit the points."""
     sizes, found = widths(e.layers), e.labelled
+    written = "-".join(str(n) for n in sizes)
+    if e.layers != written:  # Python reads 1_0, +3 and other alphabets' digits as numbers, too; the page does not
+        raise ValueError(f"write the layers as {written[:60]}")
     parameters = sum((m + 1) * n for m, n in zip(sizes, sizes[1:], strict=False))
     if len(sizes) > MOST_LAYERS or not all(1 <= n <= WIDEST for n in sizes) or parameters > MOST_PARAMETERS:
         raise ValueError(

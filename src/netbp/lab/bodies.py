@@ -15,7 +15,7 @@ WHOLE = 2**53
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """The object that a body holds, {} for an empty one. Raises RefusedError when it is not JSON, not an object, or too deep."""
+    """The object that a body holds, {} for an empty one. Raises RefusedError when it is no JSON, no object, no Unicode, or too deep."""
     if not body:
         return {}
     try:
@@ -29,6 +29,8 @@ def parsed(body: bytes) -> dict[str, Any]:
         raise RefusedError(400, f"the body is not JSON: {error.msg} at character {error.pos + 1}") from None
     except ValueError as error:  # a whole number of thousands of digits
         raise RefusedError(400, f"the body is not JSON that can be used: {error}") from None
+    if "\\u" in text and not _is_unicode(value):
+        raise RefusedError(400, "the body has half a character: a surrogate without its other half")
     if not isinstance(value, dict):
         raise RefusedError(400, f"the body must be a JSON object, but it is {_kind(value)}")
     return value
@@ -50,6 +52,15 @@ def _depth(text: str) -> int:
         elif character in "]}":
             depth -= 1
     return deepest
+
+
+def _is_unicode(value: Any) -> bool:
+    """Whether all texts in a value can be sent back: escapes may write halves of characters."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_constant(name: str) -> NoReturn:

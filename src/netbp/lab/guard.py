@@ -23,6 +23,8 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 
 BODY = 4 * 2**20
 """Bytes that a request's body may have."""
+HEADERS = 2**14
+"""Bytes that its headers may have in all."""
 PATIENCE = 30.0
 """Seconds that a reader or a writer at the other end may stand still."""
 PLAIN_PATH = re.compile(rb"/(?!.*\.\.)[A-Za-z0-9/_.-]*")
@@ -81,6 +83,8 @@ class Guard:
             raise RefusedError(405, f"the method {method[:20]} is not spoken here: GET, HEAD or POST")
         if not PLAIN_PATH.fullmatch(path):
             raise RefusedError(400, "the path has characters that no path here has")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS:
+            raise RefusedError(431, f"the headers may have {HEADERS} bytes in all")
         host = _single(scope, b"host", "Host")
         if host not in {f"{name}:{self.port}".encode() for name in self.names}:
             raise RefusedError(403, f"Host must be {self.names[0]}:{self.port}, or another name of this server")

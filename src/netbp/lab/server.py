@@ -25,6 +25,8 @@ from netbp.lab.guard import Guard, RefusedError
 from netbp.lab.launch import Launch
 
 STATIC = Path(__file__).parent / "static"
+LINE = 300
+"""Characters that a refusal may have."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -96,6 +98,7 @@ def _refusal(error: Exception) -> Response:
     from netbp.lab.runs import Gone
 
     line = " ".join(str(error).split()) or type(error).__name__
+    line = line if len(line) <= LINE else f"{line[: LINE - 3]}..."  # it may quote what was sent
     if isinstance(error, RefusedError):
         return JSONResponse({"error": line}, error.status)
     if isinstance(error, Gone):
