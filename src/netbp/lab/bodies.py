@@ -15,7 +15,10 @@ WHOLE = 2**53
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """The object that a body holds, {} for an empty one. Raises RefusedError when it is no JSON, no object, no Unicode, or too deep."""
+    """The object that a body holds, {} for an empty one.
+
+    Raises RefusedError when it is not JSON, not an object, not Unicode, or too deep.
+    """
     if not body:
         return {}
     try:
