@@ -1,6 +1,5 @@
 /** The pull loop: one request in flight, the next one in the next animation frame, none while paused. */
 
-import { Refused } from "./client.js";
 import { appendCurves } from "./curves.js";
 
 /** @import { Frame, Opened, Store } from "./types.js" */
@@ -113,8 +112,8 @@ export function createPlayer(store, client, { busy, took, failed, later }) {
       }
     } catch (error) {
       const current = store.get().opened?.run === opened.run;
-      if (current && (busy() || (error instanceof Refused && error.gone))) again(ask, mine); // when the run is there again
       if (current && !busy()) await failed(error);
+      if (current && busy()) again(ask, mine); // when the run is there again
     } finally {
       flying = false;
     }
