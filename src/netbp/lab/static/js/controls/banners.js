@@ -9,6 +9,7 @@ import { percent, short, whole } from "./numbers.js";
 
 const MOST = 0.5; // of all neurons: more of them saturated is worth a word
 const WHOLE = 0.9; // of one layer: behind it no gradient is left
+const FLAT = 0.01; // a norm of the gradient: above it something still moves
 
 /** Which neurons are saturated, in words, when they are enough to stop the learning; else "".
  * @param {AppState} state */
@@ -59,7 +60,8 @@ export function mountBanners(element, store, actions) {
     }
     const saturated = saturationText(state);
     const right = frame?.header.right ?? 1;
-    if (!left && frame && saturated && right < 1) {
+    const stuck = frame !== null && frame.header.step > 0 && (frame.header.gradient ?? 0) < FLAT;
+    if (!left && stuck && saturated && right < 1) {
       const text = `${saturated}: their slopes σ′(z) are almost zero, so the gradient is too (‖∇Cost‖ = ${short(frame.header.gradient, 2)}) although the cost is ${short(frame.header.cost, 3)}. Too large a rate does this to sigmoids.`;
       out.push({ kind: "warn", key: `saturated ${opened?.run}`, text, close: () => away.add(`saturated ${opened?.run}`) });
     }

@@ -19,7 +19,7 @@ export function differenceText(state) {
     return `${titleOf(name)} ${choiceText(String(value))}`;
   });
   const most = 5;
-  return parts.length > most ? `${parts.slice(0, most).join(", ")} and ${parts.length - most} more changes` : parts.join(", ");
+  return parts.length > most ? `${parts.slice(0, most).join(", ")} and ${parts.length - most} more ${parts.length - most === 1 ? "change" : "changes"}` : parts.join(", ");
 }
 
 /** @param {HTMLElement} element

@@ -82,7 +82,7 @@ export function show(plot, data, { x, y }) {
 
 /** uPlot looks for a distance between places before it asks for them, and draws no axis when it finds none: one that always fits.
  * @returns {number[]} */
-const whatever = () => [1e16];
+const whatever = () => [1e16, 1e300];
 
 /** Distances between places on an axis of steps, which are whole. */
 const STEPS = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => Number(`${m}e${e}`))).flat();
@@ -126,7 +126,7 @@ function roomFor(font, least) {
 export function logLimits(least, most) {
   if (!(least > 0) || !(most > 0) || !Number.isFinite(most)) return [0.1, 1];
   const room = Math.max(1.12, (most / least) ** 0.05);
-  return [least / room, most * room];
+  return [least / room, Math.min(1e308, most * room)];
 }
 
 /** The maps from steps and values to the canvas's pixels, or null while the axes have no limits.

@@ -58,6 +58,11 @@ export function drawCostLines(u, { theme, curves, pinned, fit, shown, factor, di
       context.fillStyle = theme.ink;
       context.textAlign = "center";
       context.textBaseline = "bottom";
+      context.lineJoin = "round"; // a rim of paper, for curves may pass there
+      context.lineWidth = 4 * ratio;
+      context.strokeStyle = theme.paper;
+      context.setLineDash([]);
+      context.strokeText(words, (left + right) / 2, u.bbox.top + u.bbox.height - 3 * ratio);
       context.fillText(words, (left + right) / 2, u.bbox.top + u.bbox.height - 3 * ratio);
     }
     const x = u.valToPos(Math.max(shown, u.scales["x"]?.distr === 3 ? 1 : 0), "x", true);

@@ -27,7 +27,7 @@ export function costLimits(curves, factor) {
     }
     for (let k = 0; k < held.length; k++) take(held.value[k] ?? 0);
   }
-  return logLimits(factor * least, factor * most);
+  return logLimits(factor * least, Math.min(1e308, factor * most)); // a run that diverges comes close to the largest number
 }
 
 /** The last step of a curve, at least 1.

@@ -73,7 +73,7 @@ export function mountNetwork(element, store, actions) {
       const short = (width - 2 * margin) / Math.max(1, sizes.length - 1) < 7.5 * theme.size;
       picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
       const [top, foot] = [1.9 * theme.size, (short ? 7.4 : 4.8) * theme.size]; // for the buttons above and the captions below
-      shape = layout(sizes, width, Math.max(40, height - foot - top), margin, chosen.neuron, 2.7 * theme.size);
+      shape = layout(sizes, width, Math.max(40, height - foot - top), margin, chosen.neuron, 4.2 * theme.size);
       for (const circle of shape.circles.flat()) circle.y += top;
       for (const dot of shape.dots) dot.y += top;
       groups.clear();
@@ -143,7 +143,7 @@ export function mountNetwork(element, store, actions) {
     const now = maps.get();
     const fits = drawn?.tiles && shape && theme && opened && now && String(now.sizes) === String(sizesOf(opened));
     tiles.hidden = !fits;
-    tiles.dataset["step"] = fits ? String(now.step) : ""; // for tests
+    tiles.dataset["step"] = fits && now.run === opened.run ? String(now.step) : ""; // for tests
     if (!fits || !shape || !theme) return;
     const point = chosen.point === null ? null : (opened.points[chosen.point] ?? null);
     paintTiles(tiles, small, { maps: now, opened, layout: shape, width, height, theme, point });

@@ -1,5 +1,7 @@
 /** Names and widths below the layers of the drawn network, with buttons that change them. */
 
+import { choiceText } from "../controls/form.js";
+import { parametersOf } from "../limits.js";
 import { fill, html } from "./dom.js";
 
 /** @import { Opened } from "../types.js" */
@@ -7,13 +9,6 @@ import { fill, html } from "./dom.js";
 
 /** Layers are changed through `how`, which gets their widths and the activations from the second on.
  * @typedef {(how: (widths: number[], names: string[]) => void) => void} Change */
-
-/** Parameters of layers of these widths.
- * @param {number[]} widths
- * @returns {number} */
-function parametersOf(widths) {
-  return widths.slice(1).reduce((sum, n, k) => sum + n * ((widths[k] ?? 0) + 1), 0);
-}
 
 /** Fill `captions`. short: the layers' numbers alone, for there is no room for words.
  * @param {HTMLElement} captions
@@ -26,7 +21,7 @@ export function drawCaptions(captions, { opened, sizes, layout, short, limits },
   const items = sizes.map((n, index) => {
     const l = index + 1;
     const hidden = l > 1 && l < L;
-    const kind = l === 1 ? "input" : `${l === L ? "output, " : ""}${(opened.layers[l - 2]?.activation ?? "").replace("_", " ")}`;
+    const kind = l === 1 ? "input" : `${l === L ? "output, " : ""}${choiceText(opened.layers[l - 2]?.activation ?? "")}`;
     const by = (/** @type {number} */ d) =>
       html("button", { type: "button", class: "network-width", "aria-label": `One neuron ${d < 0 ? "fewer" : "more"} in layer ${l}`, disabled: d < 0 ? n <= 1 : n >= widest || !may(sizes.map((m, k) => (k === index ? m + 1 : m))),
         onclick: () => change((widths) => (widths[index] = n + d)) }, d < 0 ? "−" : "+");

@@ -28,7 +28,7 @@ const NOTHING = pixel([127, 127, 127]);
  * @param {Actions} actions
  * @param {() => boolean} wanted
  * @param {() => void} then  called when there are others
- * @returns {{get: () => Maps | null, look: () => void}} */
+ * @returns {{get: () => Maps | null, look: () => void}}  the newest maps, until there are newer ones: also those of another run */
 export function mapsOf(store, actions, wanted, then) {
   /** @type {Maps | null} */
   let maps = null;
@@ -68,7 +68,7 @@ export function mapsOf(store, actions, wanted, then) {
         look();
       });
   }
-  return { get: () => (maps && maps.run === store.get().opened?.run ? maps : null), look };
+  return { get: () => maps, look };
 }
 
 /** The range of a neuron's colours: as in the plane; of an input the values that there are.

@@ -72,7 +72,8 @@ export function stepsOf(walk, opened) {
       make: (pick) => [
         formula(slope(sym("b", l)), "=", sym("δ", l), "=", column(at(walk.db, l), (_, j, __, cell) => pick(l, j + 1, null, cell))),
         formula(slope(sym("W", l)), "=", sym("δ", l), raisedT(sym("a", l - 1))),
-        formula("=", column(at(walk.delta, l)), matrix([walk.a[l - 2] ?? []]), "=", matrix(walk.dW[l - 2] ?? [], (_, j, k, cell) => pick(l, j + 1, k + 1, cell))),
+        formula("=", column(at(walk.delta, l)), matrix([walk.a[l - 2] ?? []])), // three lines: numbers are long
+        formula("=", matrix(walk.dW[l - 2] ?? [], (_, j, k, cell) => pick(l, j + 1, k + 1, cell))),
       ],
     });
   }
