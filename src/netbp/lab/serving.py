@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import socket
 import threading
@@ -17,6 +19,8 @@ from netbp.lab.launch import Launch
 from netbp.lab.server import application
 
 CONNECTIONS = 64
+M_MMAP_THRESHOLD = -3
+"""Which of glibc's settings: from how many bytes on an array has pages of its own."""
 
 
 class Server(uvicorn.Server):
@@ -74,6 +78,9 @@ def serve(launch: Launch, folder: Path | None = None) -> None:
     # Frames and steps are small products in several threads: BLAS threads of their own would only wait for one another. SciPy's
     # BLAS, which the kernels use, reads this when it is loaded, which is later.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # What a history leaves behind when it grows goes back to the system; each thread's heap would keep tens of MB of it.
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
     lab = Lab(folder)
     threading.Thread(target=lab.warm, daemon=True).start()
     try:
