@@ -9,7 +9,8 @@ pictures that two pages alone get, and the server's memory stays flat (over an h
     python -m benchmarks.lab [--rounds 5]
 
 Method: Chromium without a display (software drawing) through playwright, on the machine that also trains. A picture counts when
-the plane's colours are written to their canvas; the click counts from the browser's own time stamp of it. Every round has a
+the plane's colours are written to their canvas. A click adds a point: it counts from the browser's own time stamp of it to the
+picture of the run that has the point. Every round has a
 server of its own, except for the memory, which is the server's resident set as the system tells it.
 """
 
@@ -37,10 +38,20 @@ FLAT_OUT = (
     """() => { const dial = document.getElementById("speed"); dial.value = dial.max; dial.dispatchEvent(new Event("input")); }"""
 )
 DRAWN = """
-  window.drawn = []; window.clicked = [];
+  window.drawn = []; window.runs = []; window.clicked = [];
+  let answered = "";
+  const bytes = Response.prototype.arrayBuffer;
+  Response.prototype.arrayBuffer = async function () {
+    const content = await bytes.call(this);
+    answered = (/run\\/([^/]+)\\/frame/.exec(this.url) || [])[1] || answered;
+    return content;
+  };
   const put = CanvasRenderingContext2D.prototype.putImageData;
   CanvasRenderingContext2D.prototype.putImageData = function (...all) {
-    if (this.canvas.width >= 100) window.drawn.push(performance.now()); // the plane, not a picture inside a neuron
+    if (this.canvas.width >= 100) { // the plane, not a picture inside a neuron
+      window.drawn.push(performance.now());
+      window.runs.push(answered);
+    }
     return put.apply(this, all);
   };
   document.addEventListener("pointerdown", (event) => window.clicked.push(event.timeStamp), true);
@@ -137,12 +148,13 @@ def place(page: Any, x1: float, x2: float) -> tuple[float, float]:
 
 
 def click(page: Any, x: float, y: float) -> float:
-    """Seconds from a click in the plane to the next picture."""
+    """Seconds from a click in the plane, which adds a point, to the picture of the run with that point."""
     page.wait_for_timeout(700)
-    page.evaluate("() => { window.drawn = []; window.clicked = []; }")
+    page.evaluate("() => { window.before = window.runs.at(-1); window.drawn = []; window.runs = []; window.clicked = []; }")
     page.mouse.click(x, y)
-    until(page, "() => window.clicked.length > 0 && window.drawn.some((at) => at > window.clicked[0])")
-    return float(page.evaluate("() => window.drawn.find((at) => at > window.clicked[0]) - window.clicked[0]")) / 1e3
+    until(page, "() => window.clicked.length > 0 && window.runs.some((run) => run !== window.before)")
+    found = "window.drawn[window.runs.findIndex((run) => run !== window.before)]"
+    return float(page.evaluate(f"() => {found} - window.clicked[0]")) / 1e3
 
 
 def pictures(pages: list[Any], seconds: float) -> list[list[float]]:
