@@ -35,7 +35,7 @@ def test_tab_reaches_everything_and_the_focus_is_to_be_seen(lab: Lab) -> None:
         window.visited = new Set(); window.unseen = [];
         addEventListener("focusin", ({{target}}) => {{
           visited.add(target);
-          const style = getComputedStyle(target), circle = target.querySelector(":scope > circle");
+          const style = getComputedStyle(target), circle = target.querySelector(":scope > .disc");
           const ringed = circle && parseFloat(getComputedStyle(circle).strokeWidth) > 4;
           if (style.outlineStyle === "none" && style.boxShadow === "none" && !ringed) window.unseen.push(name(target));
         }});
