@@ -226,7 +226,7 @@ class Lab:
         self.settled()
 
     def go(self, step: int) -> None:
-        self.page.fill("#step-shown", str(step))
+        self.page.fill("#step-shown", f"{step} ")  # other text than is there, or nothing has changed
         self.page.press("#step-shown", "Enter")
 
     def plane(self, x1: float, x2: float) -> tuple[float, float]:

@@ -12,10 +12,8 @@ import pytest
 
 import netbp as nb
 from netbp.experiments import PlaneExperiment
-from netbp.lab.fields import fields
 
 pytest_plugins = ["lab_pages"]
-TOUR = fields()["tour"]
 
 
 class Held:

@@ -11,6 +11,7 @@ import pytest
 
 import netbp as nb
 from netbp.experiments import PlaneExperiment
+from netbp.lab.address import address_of
 
 pytest_plugins = ["lab_pages"]
 TEN = nb.Problem(nb.Network.dense(2, 2, 3, 2), nb.quadratic, nb.data.ten_points())
@@ -30,9 +31,10 @@ def read(text: str) -> float:
 # -- too large a rate ------------------------------------------------------------------------------------------------------
 
 
-def test_a_divergence_names_step_rate_and_weight_and_offers_the_last_finite_state(lab: Any) -> None:
-    experiment = PlaneExperiment(activation="relu,relu,identity", rate=3.0)
-    lab.open("activation=relu%2Crelu%2Cidentity&rate=3")
+@pytest.mark.parametrize(("activation", "rate"), [("relu,relu,identity", 3.0), ("identity", 3.0)])
+def test_a_divergence_names_step_rate_and_weight_and_offers_the_last_finite_state(lab: Any, activation: str, rate: float) -> None:
+    experiment = PlaneExperiment(activation=activation, rate=rate)
+    lab.open(address_of(experiment))
     lab.slide("#speed", 9)
     lab.page.click("#play")
     lab.page.wait_for_selector("#last-finite")
