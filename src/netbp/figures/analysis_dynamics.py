@@ -98,7 +98,8 @@ def draw_weak_errors(ax: Any, found: WeakErrors) -> None:
     ax.set_xticks(rates, [f"{x:g}" for x in rates])
     ax.set_xticks([], minor=True)
     decades(ax.yaxis, 0.2 * lowest, 3 * highest)
-    _finish(ax)
+    _finish(ax, legend=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=letters(11))  # above: the intervals fill the axes
 
 
 def draw_bands(ax: Any, bands: Bands) -> None:
@@ -130,7 +131,8 @@ def draw_escapes(ax: Any, found: Escapes) -> None:
             mean = np.array([at.mean for at in left])
             error = [mean[:, 0] - mean[:, 1], mean[:, 2] - mean[:, 0]]
             x = [1 / at.noise for at in left]
-            ax.errorbar(x, mean[:, 0], yerr=error, color=colour, marker=marks[k % 5], linestyle="", capsize=4, markersize=8)
+            size = max(4.0, 9.0 - 2.5 * k)  # one may lie on the other
+            ax.errorbar(x, mean[:, 0], yerr=error, color=colour, marker=marks[k % 5], linestyle="", capsize=4, markersize=size)
             values += [mean.min(), mean.max()]
         for at in own:
             if not at.left:

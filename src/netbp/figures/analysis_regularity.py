@@ -165,7 +165,8 @@ def draw_reliability_diagram(ax: Any, found: Sequence[Calibration]) -> None:
         ax.plot(x, y, linestyle=dash, marker=mark, markersize=6, color=colour, label=f"{one.name}, ECE {100 * one.ece:.1f} %")
     low = max(0.0, 100 * least - 2)
     ax.set(xlabel="Confidence (%)", ylabel="Right (%)", xlim=(low, 101), ylim=(min(low, _lowest(found) - 2), 102))
-    _finish(ax)
+    _finish(ax, legend=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=letters(11))  # above: the bars fill the axes
 
 
 def draw_unsureness(ax: Any, x: Any, y: Any, values: Any, what: str = "standard deviation", marks: Any = None) -> Any:
