@@ -30,6 +30,7 @@ from netbp.lab.launch import Launch, listen
 from netbp.lab.runs import Gone
 from netbp.lab.serving import server_of
 from netbp.run import UNDER_WAY, Run
+from netbp.runfile import glance
 
 same = np.testing.assert_array_equal
 LINE = {"cost": 0.5, "top1": 0.3, "held_out": 0.6, "held_out_top1": 0.25, "seconds": 5.0, "images_per_second": 9.0}
@@ -128,6 +129,42 @@ def test_ids_say_nothing_of_paths_and_no_path_is_an_id(runs: ImageRuns, folder: 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert ImageRuns(tmp_path / "none").listed() == {"runs": []}
+
+
+LOGS = {
+    "NaN": '{"epoch": NaN}', "infinity": '{"epoch": 1e999}', "a long number": '{"epoch": 1' + "0" * 400 + "}",
+    "longer": '{"epoch": ' + "9" * 5000 + "}", "text": '{"epoch": "7"}', "a list": "[]", "null": "null", "deep": "[" * 100_000,
+    "no UTF-8": "\udc80", "numbers that are none": json.dumps(LINE | {"epoch": 4.0, "held_out_top1": np.nan, "seconds": np.inf}),
+    "texts": json.dumps(dict.fromkeys(LINE, "x") | {"epoch": 4.0}), "a long cost": '{"epoch": 4.0, "cost": 1' + "0" * 400 + "}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LOGS)
+def test_no_log_keeps_the_list_from_being_sent(tmp_path: Path, line: str) -> None:
+    replace(made_up_run(), status="interrupted", message=f"{UNDER_WAY} 9 of 15").save(tmp_path / "going.npz")
+    (tmp_path / "going.jsonl").write_text(f"{LOGS[line]}\n", encoding="utf-8", errors="surrogateescape")
+    runs = ImageRuns(tmp_path)
+    (entry,) = runs.listed()["runs"]
+    for answer in (entry, runs.curves(entry["id"])):
+        json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
+
+
+HEADERS: dict[str, Any] = {
+    "settings are a list": {"settings": []}, "settings are a text": {"settings": "preprocessing classes shape"},
+    "fields are a list": {"settings": {"preprocessing": 1, "classes": 1, "shape": 1, "fields": [1]}},
+    "half a character": {"message": "\ud800"}, "an infinite step": {"step": "1e999"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HEADERS)
+def test_a_file_that_says_what_no_run_says_is_not_listed(monkeypatch: pytest.MonkeyPatch, folder: Path, what: str) -> None:
+    def other(path: Path, *names: str) -> Any:
+        header, arrays = glance(path, *names)
+        text = json.dumps({**header, **HEADERS[what]} if path.stem == "first" else header)
+        return json.loads(text.replace('"1e999"', "1e999")), arrays
+
+    monkeypatch.setattr(image_files, "glance", other)
+    assert {entry["name"] for entry in ImageRuns(folder).listed()["runs"]} == {"second", "going"}
 
 
 def test_the_list_is_bounded_and_reads_a_file_once(folder: Path, runs: ImageRuns, monkeypatch: pytest.MonkeyPatch) -> None:

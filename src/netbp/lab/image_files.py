@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 import time
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,14 +87,15 @@ class Folder:
             return self._known[key]
         try:
             header, arrays = glance(path, RIGHT, "series.cost.steps")
-            if not is_of_images(header["settings"]):
+            json.dumps(header, allow_nan=False, ensure_ascii=False).encode()  # can be passed on to the page
+            if not is_of_images(header["settings"]) or not isinstance(header["settings"].get("fields", {}), dict):
                 return None
             wrong = arrays.get(RIGHT, np.empty(0))
             right = number(1.0 - float(wrong[-1])) if wrong.ndim == 1 and len(wrong) else None
             epochs = len(arrays.get("series.cost.steps", ()))
             return Saved(hashlib.sha256(path.name.encode()).hexdigest()[:16], path, stamp, header, right, epochs)
-        except (RunFileError, OSError, KeyError, TypeError, ValueError):
-            return None  # something else than a run
+        except (RunFileError, OSError, KeyError, TypeError, ValueError, AttributeError):
+            return None  # something else than a run, or one that says of itself what no run does
 
 
 def about(entry: Saved) -> dict[str, Any]:
@@ -103,9 +105,9 @@ def about(entry: Saved) -> dict[str, Any]:
     training = is_training(entry, log)
     right, epochs = entry.right, entry.epochs
     if training and log:  # the log is ahead of the file
-        epochs = max(epochs, int(log[-1].get("epoch", 0)))
+        epochs = max(epochs, int(log[-1]["epoch"]))
         wrong = log[-1].get("held_out_top1")
-        right = 1.0 - wrong if isinstance(wrong, float) else right
+        right = number(1.0 - wrong) if isinstance(wrong, float) else right
     return {
         "id": entry.id,
         "name": entry.path.stem,
@@ -145,9 +147,9 @@ def last_lines(path: Path) -> list[dict[str, Any]]:
         return []
     lines = []
     for text in texts:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError, RecursionError):
             line = json.loads(text)
-            if isinstance(line, dict) and isinstance(line.get("epoch"), int | float):
+            if isinstance(line, dict) and isinstance(line.get("epoch"), int | float) and isfinite(line["epoch"]):
                 lines.append(line)
     return lines
 
@@ -161,7 +163,7 @@ def curves(entry: Saved, run: Any) -> dict[str, Any]:
     if told["training"] and log:
         epochs = [float(line["epoch"]) for line in log]
         values = {name: [_percent(name, line.get(name)) for line in log] for name in CURVES}
-        told["seconds"], told["speed"] = log[-1].get("seconds"), log[-1].get("images_per_second")
+        told["seconds"], told["speed"] = (_finite(log[-1].get(name)) for name in ("seconds", "images_per_second"))
     else:
         epochs, values = _recorded(run())
     return {**told, "message": entry.header.get("message", ""), "epoch": epochs, "curves": values}
@@ -183,6 +185,13 @@ def _recorded(run: Run) -> tuple[list[float], dict[str, list[float | None]]]:
 
 
 def _percent(name: str, value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    found = _finite(value)
+    return found if found is None or "top" not in name else number(100.0 * found)
+
+
+def _finite(value: Any) -> float | None:
+    """A number of a log, None for anything else."""
+    try:
+        return None if isinstance(value, bool) or not isinstance(value, int | float) else number(float(value))
+    except OverflowError:  # a whole number of hundreds of digits
         return None
-    return number(100.0 * value if "top" in name else float(value))
