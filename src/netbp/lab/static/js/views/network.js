@@ -7,7 +7,6 @@ import { buildNetwork, drawNetwork } from "./networkdraw.js";
 import { LEAST, mapsOf, paintTiles, shadeOf } from "./networkmaps.js";
 import { layout, sizesOf } from "./networkmodel.js";
 import { tabulateNumbers, tellNumbers } from "./networknumbers.js";
-import { previewOf } from "./preview.js";
 import { watchTheme } from "./theme.js";
 import { walkOf } from "./walkdata.js";
 
@@ -33,7 +32,6 @@ export function mountNetwork(element, store, actions) {
   element.append(stage, panel, all);
 
   const source = walkOf(store, actions);
-  const preview = previewOf(store);
   const seen = () => store.get().tab === "network";
   source.want(seen);
   const maps = mapsOf(store, actions, seen, () => {
@@ -163,11 +161,8 @@ export function mountNetwork(element, store, actions) {
 
   function highlight() {
     const { chosen } = store.get();
-    const { layer } = preview.get();
     for (const [key, group] of groups) {
-      const l = Number(key.split(",")[0]);
       group.classList.toggle("is-chosen", chosen.neuron !== null && key === chosen.neuron.join());
-      group.classList.toggle("in-walk", layer?.l === l);
       group.classList.toggle("is-looked", looked !== null && key === `${looked.l},${looked.j}`);
     }
     for (const { edge, line } of drawn?.edges ?? []) {
@@ -209,7 +204,6 @@ export function mountNetwork(element, store, actions) {
     draw();
     list();
   });
-  preview.subscribe(highlight);
   watchSize(stage, (w, h) => {
     [width, height] = [w, h];
     build();

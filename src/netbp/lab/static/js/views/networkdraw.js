@@ -23,7 +23,7 @@ import { largest, weight } from "./networkmodel.js";
  * @param {(edge: Edge, line: SVGLineElement) => void} onEdge
  * @param {boolean} [tiles]
  * @returns {Drawn} */
-export function buildNetwork(picture, { circles, edges, radius, dots }, onCircle, onEdge, tiles = false) {
+export function buildNetwork(picture, { circles, edges, radius, gap, dots }, onCircle, onEdge, tiles = false) {
   const lines = svg("g", { class: "edges" });
   const hits = svg("g", { class: "edge-hits" });
   const nodes = svg("g", { class: "nodes" });
@@ -48,7 +48,8 @@ export function buildNetwork(picture, { circles, edges, radius, dots }, onCircle
       ? svg("rect", { class: "disc tile", x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius, rx: corner(radius) })
       : svg("circle", { class: "disc", cx: x, cy: y, r: radius });
     const size = tiles ? Math.min(15, 0.5 * radius) : Math.min(14, 0.62 * radius);
-    const text = svg("text", { x, y: tiles ? y + radius - 0.62 * size : y, "text-anchor": "middle", "dominant-baseline": "central", "font-size": size });
+    const below = radius + (gap > 1.7 * size ? 0.85 : -0.62) * size; // or, where there is no room, on the tile's lower rim
+    const text = svg("text", { x, y: tiles ? y + below : y, "text-anchor": "middle", "dominant-baseline": "central", "font-size": size });
     const group = svg("g", { class: "node", tabindex: -1, role: "button" }, disc, text);
     onCircle(circle, group);
     nodes.append(group);

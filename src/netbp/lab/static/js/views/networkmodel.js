@@ -8,7 +8,8 @@
 /** A weight w_jk^[l] between the circles `from` and `to`.
  * @typedef {{l: number, j: number, k: number, from: Circle, to: Circle}} Edge */
 
-/** @typedef {{circles: Circle[][], edges: Edge[], radius: number, dots: {x: number, y: number}[]}} Layout */
+/** gap: between a circle and the next below it, at least.
+ * @typedef {{circles: Circle[][], edges: Edge[], radius: number, gap: number, dots: {x: number, y: number}[]}} Layout */
 
 /** The most neurons of a layer that are drawn; of a wider one the first and the last, with dots between. */
 export const MOST = 10;
@@ -63,7 +64,7 @@ export function layout(sizes, width, height, margin, keep, largest = 26) {
     }
     for (const to of index ? layer : []) for (const from of circles[index - 1] ?? []) edges.push({ l: index + 1, j: to.j, k: from.j, from, to });
   });
-  return { circles, edges, radius, dots };
+  return { circles, edges, radius, gap: dy - 2 * radius, dots };
 }
 
 /** w_jk^[l] in p.

@@ -187,7 +187,11 @@ export function mountWalk(element, store, actions) {
     if (!body) return;
     const number = ++asked;
     actions.ask("difference", { ...body, layer: l, row: j, column: k }).then(
-      (answer) => number === asked && drawCheck(check, answer, [l, j, k]),
+      (answer) => {
+        if (number !== asked) return;
+        drawCheck(check, answer, [l, j, k]);
+        check.scrollIntoView({ block: "nearest" });
+      },
       (error) => number === asked && fill(check, html("p", {}, String(error?.message ?? error))),
     );
   }
