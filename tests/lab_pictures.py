@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from lab_pages import Lab, Server, chromium_with
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
@@ -117,7 +119,7 @@ PICTURES: dict[str, tuple[Callable[[Lab], None], int, int]] = {
 
 
 def lessen(path: Path) -> None:
-    """256 colours, where Pillow is there to choose them: the most frequent ones, and others that cover what else there is."""
+    """256 colours, where Pillow is there: the most frequent ones, then again and again the one that is furthest from those."""
     try:
         from PIL import Image
     except ImportError:
@@ -125,12 +127,14 @@ def lessen(path: Path) -> None:
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     counted = sorted(image.getcolors(2**24) or (), reverse=True)
-    colours = [colour for _, colour in counted]
-    rest = Image.new("RGB", (len(colours), 1))  # each once: rare colours mean something, too
-    rest.putdata(colours)
-    kept = [part for colour in colours[:96] for part in colour] + (rest.quantize(160).getpalette() or [])[: 3 * 160]
+    colours = np.array([colour for _, colour in counted], dtype=float)
+    kept = list(range(min(64, len(colours))))
+    distance = np.min([((colours - colours[k]) ** 2).sum(axis=1) for k in kept], axis=0)
+    while len(kept) < min(256, len(colours)):
+        kept.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((colours - colours[kept[-1]]) ** 2).sum(axis=1))
     palette = Image.new("P", (1, 1))
-    palette.putpalette(kept)
+    palette.putpalette([int(part) for k in kept for part in colours[k]])
     image.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
