@@ -220,8 +220,8 @@ class Lab:
         return self.frame(lambda: self.go(step))
 
     def pause(self) -> None:
-        if self.page.get_attribute("#play", "aria-label") == "Pause":
-            self.page.click("#play")
+        """Click on Pause if it is there: looked for and clicked at once, for a run may end in between."""
+        self.page.evaluate("() => document.querySelector('#play[aria-label=Pause]')?.click()")
         self.until("() => document.getElementById('play').getAttribute('aria-label') === 'Run'")
         self.settled()
 

@@ -77,10 +77,10 @@ def test_the_shortcuts_do_what_the_list_says(lab: Lab) -> None:
     press("+")
     lab.settled()
     assert int(page.input_value("#speed")) == before - 1
-    press(" ")
-    lab.until("() => document.getElementById('play').getAttribute('aria-label') === 'Pause'")
-    press(" ")
-    lab.pause()
+    for label in ("Pause", "Run"):
+        press(" ")
+        lab.until("(label) => document.getElementById('play').getAttribute('aria-label') === label", label)
+    lab.settled()
     press("n")
     lab.becomes(seed="5001")
     press("u")
@@ -206,6 +206,7 @@ def test_both_themes_can_be_read(lab: Lab, scheme: str) -> None:
     lab.until("() => document.documentElement.dataset.theme === 'light'")
     assert lab.page.evaluate(CONTRAST)[0] > 0.5
     lab.page.keyboard.press("t")
+    lab.until("() => document.documentElement.dataset.theme === 'dark'")  # and kept
     lab.page.reload()
     lab.ready()
     assert lab.page.evaluate("() => document.documentElement.dataset.theme") == "dark"

@@ -163,6 +163,23 @@ def test_the_tours_run_button_runs_the_stop_that_was_just_chosen(lab: Any) -> No
     lab.pause()
 
 
+def test_a_pause_that_comes_with_the_end_does_not_start_again(lab: Any) -> None:
+    """The run has ended, and the button says Pause still, for the next picture is not drawn yet."""
+    page = lab.open("steps=2000").page
+    frames = Held(lab, "**/frame")
+    page.click("#play")
+    frames.come()
+    page.wait_for_selector("#play[aria-label=Pause]")
+    page.evaluate(
+        "() => { window.put = []; window.soon = requestAnimationFrame; requestAnimationFrame = (call) => put.push(call); }"
+    )
+    frames.go()
+    page.wait_for_function("() => window.asked === 0", polling=20)
+    page.evaluate("() => { document.getElementById('play').click(); requestAnimationFrame = soon; put.forEach(soon); }")
+    lab.at(2_000)
+    assert page.get_attribute("#play", "aria-label") == "Run"
+
+
 def test_nothing_can_be_clicked_before_it_can_answer(new_lab: Any) -> None:
     """The page as it is before the server has said anything: what would be lost is off."""
     lab = new_lab()

@@ -143,7 +143,7 @@ def test_a_pinned_run_is_compared_with_the_field_that_was_changed(lab: Any) -> N
     page.click("text=Pin this run")
     lab.write("rate", "0.2")
     lab.becomes(changes="20000:0.2")
-    page.wait_for_selector("#compare tbody tr")
+    page.wait_for_selector("#compare tbody tr:has-text('20000:0.2')")
     rows = [[cell.strip() for cell in row.split("\t")] for row in page.inner_text("#compare tbody").splitlines()]
     assert ["changes", "none", "20000:0.2"] in rows
     (cost,) = [row for row in rows if row[0] == "cost"]
@@ -167,7 +167,7 @@ def test_many_starts_and_one_of_them(lab: Any) -> None:
     page.fill('#multistart [aria-label="Number of starts"]', "20")
     page.fill('#multistart [aria-label="Steps of each start"]', "300")
     page.click("text=Train them all")
-    page.wait_for_selector("#multistart .start-bar")
+    page.wait_for_selector(".start-words:has-text('After 300 steps')")  # bars of those that are done come before
     result = nb.multistart(TEN, nb.StochasticGradient(rate=0.05), 20, 300, rng=5000)
     bars = page.locator("#multistart .start-bar")
     assert sum(int(re.match(r"\d+", bar.get_attribute("aria-label"))[0]) for bar in bars.all()) == 20

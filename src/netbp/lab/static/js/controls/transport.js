@@ -35,7 +35,11 @@ export function otherSpeed(speed, by) {
  * @param {Actions} actions */
 export function mountTransport(element, store, actions) {
   const rewind = button({ icon: "rewind", id: "rewind", label: "Rewind to the start", key: "r", click: actions.rewind });
-  const play = button({ icon: "play", id: "play", label: "Run", key: "space", class: "button-play", click: actions.toggle });
+  const play = button({ icon: "play", id: "play", label: "Run", key: "space", class: "button-play", click: press });
+  function press() {
+    const ended = !store.get().playing && play.getAttribute("aria-label") === "Pause"; // by itself, under the finger: it stays so
+    if (!ended) actions.toggle();
+  }
   const step = button({ icon: "step", id: "step", label: "One step", key: "→", click: actions.stepOnce });
   const epoch = button({ icon: "epoch", id: "epoch", label: "One epoch", key: "e", click: actions.epochOnce });
   const seed = h("small", { class: "seed" });
