@@ -175,9 +175,11 @@ def test_a_pause_that_comes_with_the_end_does_not_start_again(lab: Any) -> None:
     )
     frames.go()
     page.wait_for_function("() => window.asked === 0", polling=20)
+    asked = len(lab.asked)
     page.evaluate("() => { document.getElementById('play').click(); requestAnimationFrame = soon; put.forEach(soon); }")
     lab.at(2_000)
     assert page.get_attribute("#play", "aria-label") == "Run"
+    assert [url for url in lab.asked[asked:] if url.endswith("/frame")] == []
 
 
 def test_nothing_can_be_clicked_before_it_can_answer(new_lab: Any) -> None:
