@@ -412,6 +412,14 @@ def test_an_image_goes_as_bytes_of_a_limited_length(served: Launch) -> None:
 CHROMIUM = shutil.which("chromium")
 
 
+def a_reload_returns_to(page: Any, run: str) -> None:
+    """To the page of images, and to the run that was chosen there."""
+    page.wait_for_selector(".gallery-item")
+    page.reload()
+    page.wait_for_selector(f".saved-run[aria-checked=true]:has-text('{run}')")
+    page.wait_for_selector(".gallery-item")
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="looks at the page in Chromium, which is not installed")
 def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path, tmp_path: Path) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="drives Chromium with playwright, which is not installed")
@@ -434,10 +442,7 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path
         page.wait_for_selector(".image-reading:has-text('epoch 5')")
         page.click(".saved-run:has-text('first')")
         page.wait_for_selector(".image-reading:has-text('epoch 3')")
-        page.wait_for_selector(".gallery-item")
-        page.reload()  # returns to the page of images, and to the run
-        page.wait_for_selector(".saved-run[aria-checked=true]:has-text('first')")
-        page.wait_for_selector(".gallery-item")
+        a_reload_returns_to(page, "first")
         found = answers_of(made_up_run(seed=1), made_up_images())
         assert found is not None
         counts = found.confusion().counts
