@@ -111,6 +111,8 @@ def test_exclusive_or_is_what_its_name_says():
         {"changes": "5:-1"}, {"changes": "5:inf"}, {"constants": "mu"}, {"constants": "mu=x"}, {"constants": "mu=1,mu=2"},
         {"batch": 0}, {"seed": -1}, {"seed": 2**32}, {"start": -1}, {"scale": -0.1},
         {"method": "levenberg-marquardt", "cost": "softmax_log_loss"}, {"penalty": -1.0}, {"record": -1}, {"damping": 0.0},
+        {"method": "levenberg-marquardt", "points": "moons:10000:0.1:0", "layers": "2-64-16-2"},
+        {"method": "nelder-mead", "layers": "2-16-32-2"},
     ],
     ids=str,
 )  # fmt: skip
@@ -118,6 +120,11 @@ def test_experiments_that_no_run_could_use_are_refused_in_one_line(wrong):
     with pytest.raises(ValueError) as refused:
         PlaneExperiment(**wrong)
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_method_can_do_in_a_second_or_two_is_not_refused():
+    PlaneExperiment(method="levenberg-marquardt", points="moons:10000:0.1:0", layers="2-64-10-2")
+    PlaneExperiment(method="nelder-mead", layers="2-16-16-2")
 
 
 def test_categories_beyond_the_outputs_are_refused_with_the_remedy():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netbp.experiments.plane_texts import MOST_CATEGORIES, MOST_POINTS, activations_of, changes_of, constants_of
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from netbp.experiments.plane import PlaneExperiment
 
 MOST_LAYERS, WIDEST, MOST_PARAMETERS, MOST_STEPS = 8, 64, 5000, 100_000_000
+MOST_PRODUCTS, MOST_CORNERS = 2e10, 500
+"""Of an iteration of Levenberg-Marquardt, for J^T J, so that it takes a second or two; of Nelder-Mead's simplex."""
 BOUNDS: dict[str, tuple[float, float]] = {
     "held_out": (0.0, 0.9),
     "penalty": (0.0, 1e6),
@@ -45,6 +48,24 @@ def check(experiment: PlaneExperiment) -> None:
     constants_of(e.constants)
     if e.method == "levenberg-marquardt" and e.cost != "quadratic":
         raise ValueError("Levenberg-Marquardt needs a sum of squares: use the quadratic cost")
+    _check_work(e)
+
+
+def _check_work(e: PlaneExperiment) -> None:
+    """Whether an iteration of the method ends while somebody waits."""
+    sizes = widths(e.layers)
+    s, rows = _parameters(sizes), len(e.labelled.labels) * sizes[-1]
+    if e.method == "levenberg-marquardt" and rows * s**2 > MOST_PRODUCTS:
+        raise ValueError(
+            f"an iteration of Levenberg-Marquardt with {rows:,} residuals and {s:,} parameters takes too long here: "
+            "use fewer points, a smaller network, or L-BFGS"
+        )
+    if e.method == "nelder-mead" and s > MOST_CORNERS:
+        raise ValueError(f"Nelder-Mead is for few parameters, here at most {MOST_CORNERS}, and {e.layers} has {s:,}: use L-BFGS")
+
+
+def _parameters(sizes: Sequence[int]) -> int:
+    return sum((m + 1) * n for m, n in zip(sizes, sizes[1:], strict=False))
 
 
 def _check_network(e: PlaneExperiment) -> None:
@@ -53,7 +74,7 @@ def _check_network(e: PlaneExperiment) -> None:
     written = "-".join(str(n) for n in sizes)
     if e.layers != written:  # Python reads 1_0, +3 and other alphabets' digits as numbers, too; the page does not
         raise ValueError(f"write the layers as {written[:60]}")
-    parameters = sum((m + 1) * n for m, n in zip(sizes, sizes[1:], strict=False))
+    parameters = _parameters(sizes)
     if len(sizes) > MOST_LAYERS or not all(1 <= n <= WIDEST for n in sizes) or parameters > MOST_PARAMETERS:
         raise ValueError(
             f"a network here has at most {MOST_LAYERS} layers, {WIDEST} neurons in each and {MOST_PARAMETERS:,} parameters, "
