@@ -19,6 +19,7 @@ from netbp.analysis.regions import grid_neuron, grid_outputs, lead, margin
 from netbp.experiments import PlaneExperiment, from_settings
 from netbp.lab import history, training
 from netbp.lab.address import different, experiment_at
+from netbp.lab.frames import plane
 from netbp.lab.history import Costs, Curve, States
 from netbp.lab.runs import Gone, LabRun, Runs
 from netbp.lab.surface import surface
@@ -271,6 +272,14 @@ def test_what_a_page_is_told_when_it_opens(runs):
         np.testing.assert_array_equal(p[entry["b"][0] : sum(entry["b"])], b)
     assert [told["step"], told["N"], len(told["points"]), sum(point[3] for point in told["points"])] == [25, 24, 30, 6]
     assert told["scale_of_cost"] == 48
+
+
+@pytest.mark.parametrize("view", ["margin", "neuron:4,1"])
+def test_outputs_beyond_single_precision_are_infinite_in_a_frame_and_nothing_is_said_in_the_terminal(view):
+    experiment = PlaneExperiment(activation="identity")
+    problem = experiment.problem()
+    found = plane(problem, np.full(problem.network.size, 1e40), 5, view, experiment.extent)
+    assert not np.isfinite(found["grid"]).all()
 
 
 def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):

@@ -16,7 +16,7 @@ SENTENCES = {
     LINEAR: "Linear convergence: in steps {first:,} to {last:,} the cost falls by the factor {factor} every {every} steps.",
     ALGEBRAIC: "Algebraic decay: in steps {first:,} to {last:,} the cost falls like t to the power −{exponent}.",
     SUPERLINEAR: "Faster than linear: in steps {first:,} to {last:,} the cost falls ever faster.",
-    STALLED: "In steps {first:,} to {last:,} the cost has no steady rate of decay that could be told from none.",
+    STALLED: "In steps {first:,} to {last:,} the cost neither falls nor grows by more than it fluctuates.",
     GROWING: "In steps {first:,} to {last:,} the cost grows.",
     UNDECIDED: "In steps {first:,} to {last:,} the costs do not tell whether they fall linearly, algebraically or not at all.",
 }

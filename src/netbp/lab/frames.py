@@ -55,7 +55,8 @@ def plane(problem: Problem, p: Vector, points: int, view: str, extent: Extent) -
     if view.startswith("neuron:"):
         l, j = _neuron(view)
         values = grid_neuron(problem.network, p, l, j, points, extent)
-    return {"grid": values.astype(np.float32), "category": category}
+    with np.errstate(over="ignore"):  # a diverging network's outputs: infinite in single precision
+        return {"grid": values.astype(np.float32), "category": category}
 
 
 def _neuron(view: str) -> tuple[int, int]:
