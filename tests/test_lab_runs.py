@@ -278,7 +278,7 @@ def test_what_a_page_is_told_when_it_opens(runs):
 def test_outputs_beyond_single_precision_are_infinite_in_a_frame_and_nothing_is_said_in_the_terminal(view):
     experiment = PlaneExperiment(activation="identity")
     problem = experiment.problem()
-    found = plane(problem, np.full(problem.network.size, 1e40), 5, view, experiment.extent)
+    found = plane(problem, 1e40 * problem.network.draw(1), 5, view, experiment.extent)
     assert not np.isfinite(found["grid"]).all()
 
 
