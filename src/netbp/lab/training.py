@@ -29,7 +29,7 @@ LONG = 60.0
 """The same for what must be at its step, such as a run's file."""
 ASIDE = 0.02
 """Seconds that training ahead stands aside for frames, at most, before each chunk."""
-PAUSE, FEW = 0.008, 2
+PAUSE, FEW = 0.012, 2
 """Seconds after each frame that training leaves to a browser which has no processor of its own: there are at most so many."""
 PREPARING = 0.1
 """Seconds that a frame waits for machine code that is being compiled before it shows what there is."""

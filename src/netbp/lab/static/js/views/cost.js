@@ -225,12 +225,13 @@ export function mountCost(element, store, actions) {
       if (fit) [fit, asked] = [null, asked + 1];
     }
     if (rebuilt || other) build();
-    else if (state.cost !== before.cost || state.shown !== before.shown || state.playing !== before.playing || state.frame !== before.frame || state.pinned !== before.pinned || state.reached !== before.reached) update();
+    else if (state.cost !== before.cost || state.shown !== before.shown || state.playing !== before.playing || state.frame !== before.frame || state.pinned !== before.pinned || state.reached !== before.reached) live();
     if (rebuilt || other || state.pinned !== before.pinned || state.playing !== before.playing || state.cost.held.length > 0 !== before.cost.held.length > 0) label();
     if (!state.playing && state.cost !== before.cost) tabulate();
     if (!state.playing && (other || state.playing !== before.playing || state.reached !== before.reached)) converge();
   }
 
+  const live = atMost(50, update);
   store.subscribe(changed);
   watchTheme(element, (now) => {
     theme = now;
