@@ -80,6 +80,24 @@ def test_a_point_dragged_out_of_the_plane_stays_at_its_rim_and_is_undone_at_once
     assert lab.fragment == ""
 
 
+def test_what_a_point_does_is_seen_while_it_moves(lab: Any) -> None:
+    """A point that moves in every animation frame: frames come on the way, not at the end only."""
+    asked = len(lab.asked)
+    lab.page.evaluate(
+        """() => new Promise((done) => { const point = document.querySelector(".plane-point"); let k = 0;
+        const move = () => {
+          const key = k % 40 < 20 ? "ArrowRight" : "ArrowLeft";
+          point.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+          if (++k < 120) requestAnimationFrame(move); else done();
+        };
+        move(); })"""
+    )
+    assert sum(url.endswith("/frame") for url in lab.asked[asked:]) > 5
+    lab.until("() => location.hash === ''")  # where it was: the ten
+    lab.settled()
+    assert points_of(lab)[0] == (0.1, 0.1, 0)
+
+
 def test_the_last_point_stays(lab: Any) -> None:
     lab.open("points=0.5,0.5,A")
     lab.page.click("#tool-delete")

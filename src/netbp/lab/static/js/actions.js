@@ -42,6 +42,7 @@ export function createActions(store, client, outside) {
       const { opened, experiment } = store.get();
       if (opened && /^[a-z]+$/.test(String(experiment.points))) named.set(pointsText(listed(opened.points, experiment)), String(experiment.points));
     },
+    passed: (seen) => player.reset(seen),
     failed,
     remember() {
       const { opened } = store.get();

@@ -4,7 +4,7 @@ import { Refused } from "./client.js";
 import { appendCurves, emptyCurves } from "./curves.js";
 import { frameBody } from "./player.js";
 
-/** @import { Experiment, Opened, Store } from "./types.js" */
+/** @import { Experiment, Frame, Opened, Store } from "./types.js" */
 /** @import { Client } from "./client.js" */
 
 /** @typedef {{experiment: Experiment, step: number, shown: number, make?: () => Promise<Opened>}} Wish */
@@ -12,9 +12,9 @@ import { frameBody } from "./player.js";
 /** The opener of the store's experiments.
  * @param {Store} store
  * @param {Client} client
- * @param {{opened: (seen: number) => void, failed: (error: unknown) => Promise<void>, remember: () => void}} seams
- *   called with the cost cursor of a run newly opened; what to do about an error; the address has changed */
-export function createOpener(store, client, { opened: announce, failed, remember }) {
+ * @param {{opened: (seen: number) => void, passed: (seen: number) => void, failed: (error: unknown) => Promise<void>, remember: () => void}} seams
+ *   called with the cost cursor of a run newly opened, and of one that is shown in passing; what to do about an error; the address has changed */
+export function createOpener(store, client, { opened: announce, passed, failed, remember }) {
   /** @type {Wish | null} */
   let wish = null;
   /** @type {Promise<void> | null} */
@@ -23,7 +23,7 @@ export function createOpener(store, client, { opened: announce, failed, remember
   /** @param {Wish} current */
   async function fulfil({ experiment, step, shown, make }) {
     const opened = await (make ? make() : client.open(experiment, step));
-    if (wish) return; // something newer is wanted by now
+    if (wish && (step > 0 || opened.step > 0)) return; // something newer is wanted by now
     let curves = emptyCurves();
     let seen = 0;
     if (opened.step > 0) {
@@ -33,7 +33,7 @@ export function createOpener(store, client, { opened: announce, failed, remember
     }
     const at = Math.min(shown, opened.step);
     const frame = await client.frame(opened.run, frameBody(store, opened, at, 0, seen));
-    if (wish) return;
+    if (wish) return inPassing(opened, frame);
     const { options, chosen } = store.get();
     store.set({
       opened,
@@ -50,6 +50,16 @@ export function createOpener(store, client, { opened: announce, failed, remember
     });
     announce(frame.header.seen);
     remember();
+  }
+
+  /** A picture on the way to something newer, so that who drags a point sees what it does: the newer points and fields stay.
+   * @param {Opened} opened
+   * @param {Frame} frame */
+  function inPassing(opened, frame) {
+    const now = store.get().opened;
+    if (!now || now.size !== opened.size || now.points.length !== opened.points.length) return;
+    store.set({ opened: { ...opened, points: now.points }, frame, cost: appendCurves(emptyCurves(), frame), shown: frame.header.step, reached: opened.step });
+    passed(frame.header.seen);
   }
 
   async function work() {
