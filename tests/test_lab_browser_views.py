@@ -20,7 +20,7 @@ RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")
 
 def read(text: str) -> float:
     """The number that the page wrote: −1.5, 7.32×10⁻⁴, 10⁻³."""
-    plain = text.replace("\u202f", "").translate(RAISED)
+    plain = text.replace(",", "").translate(RAISED)
     found = re.fullmatch(r"(-?[\d.]+)×10(-?\d+)", plain)
     if found:
         return float(f"{found[1]}e{found[2]}")

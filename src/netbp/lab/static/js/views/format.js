@@ -43,7 +43,7 @@ export function even(value, digits = 4) {
   return `${value < 0 ? "−" : ""}${magnitude.toFixed(Math.max(0, digits - whole + (magnitude < 0.1 ? 2 : magnitude < 1 ? 1 : 0)))}`;
 }
 
-/** A count with thin spaces between the thousands: 1 000 000, or 1M on an axis with `short`.
+/** A count with commas between the thousands: 1,000,000, or 1M on an axis with `short`.
  * @param {number} value
  * @param {boolean} [short]
  * @returns {string} */
@@ -53,7 +53,7 @@ export function count(value, short = false) {
       if (Math.abs(value) >= size) return `${Number((value / size).toPrecision(4))}${letter}`;
     }
   }
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** A share as per cent.
