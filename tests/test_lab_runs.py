@@ -408,6 +408,7 @@ def test_memory_stays_flat_over_frames(runs, monkeypatch):
 @pytest.mark.parametrize("every", [1, 3])
 def test_costs_are_thinned_but_keep_their_extremes(every, monkeypatch):
     monkeypatch.setattr(history, "MOST_COSTS", 64)
+    monkeypatch.setattr(history, "BLOCK", 5)
     rng, costs, all_of_them = np.random.default_rng(0), Costs(every), []
     for size in (1, 5, 0, 58, 1, 200, 77, 3000):
         part = rng.random(size)

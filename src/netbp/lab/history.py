@@ -11,6 +11,7 @@ from netbp.types import Array, Indices, Matrix, State, Vector
 
 MOST_COSTS, MOST_VALUES, MOST_STATES = 2**20, 4096, 2048
 STATE_BYTES = 4 * 2**20
+BLOCK = 2**14
 
 
 class Costs:
@@ -18,7 +19,7 @@ class Costs:
 
     def __init__(self, every: int) -> None:
         self.every, self.stride, self.count = every, max(1, every), 0
-        self._values = np.empty(1024)
+        self._values = np.empty(MOST_COSTS)  # memory is taken as it is written to, and never given back and taken again
         self._low = self._high = self._values
         self._rest = np.empty(0)  # costs of a bin that is not yet full
 
@@ -36,12 +37,6 @@ class Costs:
 
     def _append(self, values: Array, low: Array, high: Array) -> None:
         end = self.count + len(values)
-        if end > len(self._values):
-            size = max(end, 2 * len(self._values))
-            single = self._low is self._values
-            self._values = _grown(self._values, size)
-            self._low = self._values if single else _grown(self._low, size)
-            self._high = self._values if single else _grown(self._high, size)
         self._values[self.count : end] = values
         if self._low is not self._values:
             self._low[self.count : end], self._high[self.count : end] = low, high
@@ -49,10 +44,15 @@ class Costs:
 
     def _halve(self) -> None:
         pairs = self.count // 2
-        low = self._low[: 2 * pairs].reshape(-1, 2).min(axis=1)
-        high = self._high[: 2 * pairs].reshape(-1, 2).max(axis=1)
-        values = self._values[1 : 2 * pairs : 2].copy()
-        self._values, self._low, self._high = values, low, high
+        low, high = self._low, self._high
+        if low is self._values:
+            self._low, self._high = np.empty_like(low), np.empty_like(low)
+        for first in range(0, pairs, BLOCK):  # what is written lies before what is still to be read
+            last = min(first + BLOCK, pairs)
+            odd, even = slice(2 * first, 2 * last, 2), slice(2 * first + 1, 2 * last, 2)
+            lowest, highest = np.minimum(low[odd], low[even]), np.maximum(high[odd], high[even])
+            self._values[first:last] = self._values[even].copy()
+            self._low[first:last], self._high[first:last] = lowest, highest
         self.count, self.stride = pairs, 2 * self.stride
 
     def until(self, step: int) -> tuple[Indices, Vector]:
@@ -76,10 +76,10 @@ class Costs:
         """The costs up to a step, for a run that goes another way from there."""
         out = Costs(self.every)
         n = min(self.count, step // self.stride)
-        out.stride, out.count, out._values = self.stride, n, _grown(self._values[:n], max(1024, n))
-        single = self._low is self._values
-        out._low = out._values if single else _grown(self._low[:n], max(1024, n))
-        out._high = out._values if single else _grown(self._high[:n], max(1024, n))
+        out.stride = self.stride
+        if self._low is not self._values:
+            out._low, out._high = np.empty_like(out._values), np.empty_like(out._values)
+        out._append(self._values[:n], self._low[:n], self._high[:n])
         if n and (missing := (step - n * self.stride) // max(1, self.every)):  # no longer known one by one
             out._rest = np.full(missing, self._values[n - 1])
         return out
@@ -169,12 +169,6 @@ class States:
         out._steps.append(state.step)
         out._states.append(_packed(state))
         return out
-
-
-def _grown(array: Array, size: int) -> Array:
-    out = np.empty(size)
-    out[: len(array)] = array
-    return out
 
 
 def _packed(state: State) -> State:
