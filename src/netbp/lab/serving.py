@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import socket
-import sys
 import threading
 from pathlib import Path
 from time import monotonic
@@ -82,7 +81,6 @@ def serve(launch: Launch, folder: Path | None = None) -> None:
     # What a history leaves behind when it grows goes back to the system; each thread's heap would keep tens of MB of it.
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
-    sys.setswitchinterval(0.0005)  # while the numerical libraries load, too, the page's files are not kept waiting
     lab = Lab(folder)
     threading.Thread(target=lab.warm, daemon=True).start()
     try:
