@@ -12,7 +12,7 @@ trains 200 points for three minutes, 10,000 steps a frame; every 10 s its garbag
 
 from __future__ import annotations
 
-from benchmarks.lab import Asker, browser, page_of, resident, server
+from benchmarks.lab_driver import Asker, browser, page_of, resident, server
 from benchmarks.pairing import Report, Table, Target
 
 HOUR = 30 * 3600
