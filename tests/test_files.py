@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
+import socket
 import stat
 import threading
 import zipfile
@@ -17,11 +19,61 @@ import numpy as np
 import pytest
 
 from netbp import files
-from netbp.files import NotWrittenError, check_writable, write_atomically
+from netbp.files import NotReadError, NotWrittenError, check_writable, open_regular, read_regular, write_atomically
 from netbp.runfile import DIGITS, SEAL, RunFileError, pack, read, unpack
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 ARRAYS = {"p": np.arange(3.0), "memory.u": np.zeros((2, 2)), "empty": np.empty((0, 4)), "scalar": np.array(7)}
+
+
+# -- open_regular, read_regular ------------------------------------------------------------------------------------------
+
+
+def test_a_regular_file_is_read_also_through_a_link(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
+    path.write_bytes(b"seven..")
+    link.symlink_to(path)
+    for name in (path, link, str(path)):
+        assert read_regular(name) == read_regular(name, 7) == b"seven.."
+        with pytest.raises(NotReadError, match="holds 7 bytes, but no more than 6"):
+            read_regular(name, 6)
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "missing")
+
+
+def special(tmp_path: Path) -> dict[str, Path]:
+    """What is no regular file, by the word for it."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    with contextlib.chdir(tmp_path), socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+    return {
+        "a pipe": tmp_path / "fifo",
+        "is a pipe": tmp_path / "link",
+        "a folder": tmp_path,
+        "a device": Path("/dev/zero"),
+        "is a device": Path("/dev/null"),
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices with names")
+def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    for word, path in special(tmp_path).items():
+        for read_it in (open_regular, read_regular, lambda path: read_regular(path, 10)):
+            with pytest.raises(NotReadError, match=word):
+                read_it(path)
+    with pytest.raises(OSError, match="socket"):  # the system itself does not open one
+        read_regular(tmp_path / "socket")
+    with pytest.raises(NotReadError, match="NUL"):
+        read_regular("a\0b")
+
+
+def test_a_file_that_grows_while_it_is_read_is_bounded() -> None:
+    """Files of /proc are regular and claim zero bytes."""
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("there is no /proc")
+    with pytest.raises(NotReadError, match="more than 10 bytes"):
+        read_regular("/proc/self/maps", 10)
 
 
 # -- write_atomically ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and regular files read up to a known size."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from typing import BinaryIO
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full: make room or choose another disk",
@@ -21,8 +22,56 @@ REMEDIES = {
 }
 
 
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
 class NotWrittenError(OSError):
     """A file could not be written; what stood there before is untouched."""
+
+
+class NotReadError(OSError):
+    """What a path names is not read: no regular file, or a larger one than makes sense."""
+
+
+def open_regular(path: str | os.PathLike[str], largest: int | None = None) -> BinaryIO:
+    """Open a regular file for reading bytes; a symbolic link to one will do.
+
+    A pipe, a device or a folder is refused without waiting for it or reading from it. largest: the most bytes that the file may
+    hold. Raises NotReadError where it is no regular file or a larger one, and OSError where it cannot be opened.
+    """
+    if "\0" in os.fspath(path):
+        raise NotReadError(errno.EINVAL, f"{os.fspath(path)!r} cannot be read: the name holds a NUL character")
+    # O_NONBLOCK: opening a pipe that nobody writes to does not wait
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.fstat(descriptor)
+        kind = stat.S_IFMT(found.st_mode)
+        if kind != stat.S_IFREG:
+            what = KINDS.get(kind, "no regular file")
+            raise NotReadError(errno.EINVAL, f"{os.fspath(path)!r} is {what}: give the name of a regular file")
+        if largest is not None and found.st_size > largest:
+            raise NotReadError(
+                errno.EFBIG, f"{os.fspath(path)!r} holds {found.st_size:,} bytes, but no more than {largest:,} are read here"
+            )
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: str | os.PathLike[str], largest: int | None = None) -> bytes:
+    """The bytes of a regular file, at most `largest` of them, however it grows meanwhile. Raises as `open_regular` does."""
+    with open_regular(path, largest) as file:
+        content = file.read() if largest is None else file.read(largest + 1)
+    if largest is not None and len(content) > largest:
+        raise NotReadError(errno.EFBIG, f"{os.fspath(path)!r} holds more than {largest:,} bytes, the most that are read here")
+    return content
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]) -> None:
