@@ -251,7 +251,7 @@ def test_image_files_are_preprocessed_as_the_run_was(trained: Path, tmp_path: Pa
     [
         ("image0.png text.png", "text.png is not an image that can be read"),
         ("none.png", "none.png: No such file"),
-        (".", "is a folder, not an image"),
+        (".", ". is a folder: give the name of a regular file"),
         ("", "name a table, or images"),
         ("image0.png --out none/o.csv", "folder does not exist"),
     ],

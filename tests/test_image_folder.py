@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import shutil
 import struct
 import sys
@@ -18,6 +20,7 @@ from PIL import Image
 import netbp as nb
 from netbp.data import image_folder, imagenet, read_image
 from netbp.data.imagenet import AHEAD
+from netbp.files import NotReadError
 
 
 def picture(seed: int = 0, H: int = 8, W: int = 6, C: int = 3) -> np.ndarray:
@@ -135,7 +138,7 @@ def test_bombs_depth_folders_and_shapes_are_refused(tmp_path: Path, monkeypatch:
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(ValueError, match="more than 8 bits a channel"):
         read_image(tmp_path / "deep.png", (1, 4, 4))
-    with pytest.raises(ValueError, match="is a folder, not an image"):
+    with pytest.raises(NotReadError, match="is a folder: give the name of a regular file"):
         read_image(tmp_path, (1, 4, 4))
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "gone.png", (1, 4, 4))
@@ -200,7 +203,7 @@ def test_a_folder_with_train_and_test(tmp_path: Path) -> None:
 
 
 def no_image(folder: Path) -> None:
-    (folder / "dog" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / "dog" / "notes.txt").write_bytes(b"\xd0\xcf\x11\xe0")
 
 
 def beside(folder: Path) -> None:
@@ -218,17 +221,114 @@ def empty(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (no_image, r"Thumbs\.db is not an image"),
+        (no_image, r"notes\.txt is not an image"),
         (beside, r"stray\.png lies beside the classes' sub-folders"),
-        (nested, "more is a folder, not an image"),
+        (nested, "more is a folder within the class 'owl': move its images up"),
         (empty, "yak is empty: put the images of class 'yak' there"),
     ],
 )
-def test_nothing_is_skipped(tmp_path: Path, fault: Callable[[Path], None], message: str) -> None:
+def test_nothing_that_can_be_seen_is_skipped(tmp_path: Path, fault: Callable[[Path], None], message: str) -> None:
     fill(tmp_path, 2)
     fault(tmp_path)
     with pytest.raises(ValueError, match=message):
         image_folder(tmp_path, (4, 5))
+
+
+LITTER = [".DS_Store", "Thumbs.db", "desktop.ini", "._photo.jpg", ".directory", "Icon\r", "THUMBS.DB", ".nomedia"]
+LITTERED = [".ipynb_checkpoints", "__MACOSX", ".git", "@eaDir", "$RECYCLE.BIN", "System Volume Information", ".thumbnails"]
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_hidden_entries_are_skipped_and_said(tmp_path: Path, parts: bool) -> None:
+    """Wherever they lie: beside the classes, among the images, beside train and test."""
+    folder = tmp_path / "pets"
+    held = fill(folder / "train" if parts else folder, 2)
+    if parts:
+        fill(folder / "test", 1)
+    places = {folder, *(path for path in folder.rglob("*") if path.is_dir())}
+    for place in places:
+        for name in LITTER:
+            (place / name).write_bytes(b"\0\x05\x16\x07")
+        for name in LITTERED:
+            save(place / name / "copy-checkpoint.png", picture())
+    count = len(places) * (len(LITTER) + len(LITTERED))
+    with pytest.warns(UserWarning, match=rf"^{re.escape(str(folder))}: {count} hidden entries are skipped: ") as told:
+        images = image_folder(folder, (4, 5))
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    expect(images.train, held)
+    assert images.classes == CLASSES
+    assert len(images.source.skipped) == count
+    assert str(Path("cat", ".DS_Store") if not parts else Path("train", "cat", ".DS_Store")) in images.source.skipped
+    assert f"skipped     {count} hidden: " in str(images.card())
+    assert images.card().to_dict()["source"]["skipped"] == images.source.skipped
+
+
+def test_a_class_of_hidden_files_only_is_empty(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    (tmp_path / "yak").mkdir()
+    (tmp_path / "yak" / ".DS_Store").write_bytes(b"")
+    with pytest.raises(ValueError, match="yak is empty"):
+        image_folder(tmp_path, (4, 5))
+
+
+def test_the_names_of_classes(tmp_path: Path) -> None:
+    """Blanks, commas, other scripts; one name for é, however the system writes it; files of the same name."""
+    names = ["with blank", "a,b; c", "γάτα", "猫", "e\u0301tang", "100 %", "it's", "emoji 🐈\u200d⬛"]
+    for name in names:
+        save(tmp_path / "train" / name / "0.png", picture())
+        save(tmp_path / "test" / name.replace("e\u0301", "é") / "0.png", picture(1))
+    images = image_folder(tmp_path, (4, 5))
+    assert images.classes == tuple(sorted(name.replace("e\u0301", "é") for name in names))
+    assert f"{'étang':30s}         1         1" in str(images.card())
+    save(tmp_path / "train" / "étang" / "0.png", picture())
+    with pytest.raises(ValueError, match="tang has the same name as another class, written differently"):
+        image_folder(tmp_path / "train", (4, 5))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that other systems do not have")
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "\udcff"])
+def test_names_that_cannot_be_written_are_refused(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, 1)
+    save(tmp_path / name / "0.png", picture())
+    with pytest.raises(ValueError, match="cannot name a class") as caught:
+        image_folder(tmp_path, (4, 5))
+    assert str(caught.value).isprintable()
+
+
+def test_one_class_alone(tmp_path: Path) -> None:
+    save(tmp_path / "cat" / "0.png", picture())
+    images = image_folder(tmp_path, (4, 5))
+    assert images.classes == ("cat",)
+    assert np.asarray(images.train.y).tolist() == [[1.0]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links")
+def test_what_is_no_regular_file_in_a_folder_of_images(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    odd = tmp_path / "dog" / "zzz.png"
+    for make, error, words in (
+        (lambda: os.mkfifo(odd), NotReadError, "zzz.png is a pipe"),
+        (lambda: odd.symlink_to("/dev/null"), NotReadError, "zzz.png is a device"),
+        (lambda: odd.symlink_to("nowhere"), FileNotFoundError, "zzz.png"),
+        (lambda: odd.symlink_to(odd.name), OSError, "zzz.png"),
+        (lambda: odd.symlink_to(".."), ValueError, "zzz.png is a folder within the class 'dog'"),
+    ):
+        make()
+        with pytest.raises(error, match=words):
+            image_folder(tmp_path, (4, 5))
+        odd.unlink()
+    odd.touch()
+    os.truncate(odd, 2**40)
+    with pytest.raises(NotReadError, match=r"zzz\.png holds 1,099,511,627,776 bytes, but no more than"):
+        image_folder(tmp_path, (4, 5))
+
+
+@pytest.mark.parametrize("size", [(0, 5), (4, -1), (4.0, 5), (4, 5, 6), (4,)])
+def test_sizes_that_no_image_has(tmp_path: Path, size: Any) -> None:
+    fill(tmp_path, 1)
+    with pytest.raises(ValueError, match="at least one pixel"):
+        image_folder(tmp_path, size)
 
 
 def test_folders_that_are_none(tmp_path: Path) -> None:
@@ -274,7 +374,7 @@ def test_imagenet_is_read_once_and_mapped(tmp_path: Path, cache: Path, table: bo
             base = base.base
     files = sorted(cache.iterdir())
     assert [path.name[-6:] for path in files] == ["-x.npy", "-y.npy"]
-    monkeypatch.setattr(sys.modules["netbp.data.imagenet"], "read_image", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(sys.modules["netbp.data.imagenet"], "read_picture", lambda *_: pytest.fail("read again"))
     again = imagenet(folder, (4, 5))
     np.testing.assert_array_equal(again.train.x, images.train.x)
     monkeypatch.undo()
@@ -284,6 +384,45 @@ def test_imagenet_is_read_once_and_mapped(tmp_path: Path, cache: Path, table: bo
     save(folder / "train" / "cat" / "new.png", picture())
     assert len(np.asarray(imagenet(folder, (4, 5)).train.x)) == len(train) + 1
     assert imagenet(folder, (2, 2)).shape == (3, 2, 2)
+
+
+def test_imagenet_skips_hidden_entries_and_mends_its_cache(tmp_path: Path, cache: Path) -> None:
+    folder = tmp_path / "copy"
+    train, test = fill(folder / "train", 2), fill(folder / "val", 1)
+    for place in (folder / "train", folder / "val", folder / "train" / "cat", folder / "val" / "owl"):
+        (place / ".DS_Store").touch()
+    with pytest.warns(UserWarning, match="4 hidden entries are skipped"):
+        images = imagenet(folder, (4, 5))
+    expect(images.train, train)
+    for damage in (lambda path: path.write_bytes(b""), lambda path: os.truncate(path, 100), lambda path: path.unlink()):
+        for end in ("-x.npy", "-y.npy"):
+            damage(next(path for path in cache.iterdir() if path.name.endswith(end)))
+            with pytest.warns(UserWarning, match="hidden"):
+                images = imagenet(folder, (4, 5))
+            expect(images.train, train)
+            expect(images.test, test)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_imagenets_tables_are_read_strictly(tmp_path: Path, cache: Path) -> None:
+    fill(tmp_path / "train", 1)
+    save(tmp_path / "val" / "7.png", picture())
+    table = tmp_path / "LOC_val_solution.csv"
+    for content, words in (
+        (b"7,\xff\xfe 1\n", "is not text in UTF-8"),
+        (b"7," + b"owl" * 100_000, "is not CSV"),
+        (b"8,owl 1\n", "gives it no class"),
+        (b"7,\x1b[31m" + b"x" * 500, r"gives it the class '\\x1b"),
+    ):
+        table.write_bytes(content)
+        with pytest.raises(ValueError, match=words) as caught:
+            imagenet(tmp_path, (4, 5))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400
+    table.write_text("7,owl 1 2 3 4\n")
+    (tmp_path / "LOC_synset_mapping.txt").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"LOC_synset_mapping\.txt is not text"):
+        imagenet(tmp_path, (4, 5))
 
 
 def test_imagenet_that_is_not_one(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import itertools
 import json
+import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netbp.data.download import cache_folder
-from netbp.data.folder import files, folders
+from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
-from netbp.data.picture import read_image
+from netbp.data.picture import checked_shape, quiet, read_picture
+from netbp.files import open_regular, read_regular, shown, write_atomically
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
+TABLE = 2**26  # the most bytes of either table
 AHEAD = 256  # files that are read before the first of them is written
 LICENCE = "the images belong to their owners; ImageNet's terms of access allow non-commercial research and education only"
 REFERENCE = "O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, Int. J. Computer Vision 115, 2015"
@@ -40,51 +45,68 @@ def imagenet(folder: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -
     Raises FileNotFoundError when the folder is not laid out so; ValueError, naming it, for a file that is not an image; OSError
     when the cache has no room, saying how much is needed.
     """
-    folder, shape = Path(folder), (3, *size)
+    folder, shape = Path(folder), checked_shape((3, *size))
     for part in ("train", "val"):
         if not (folder / part).is_dir():
-            raise FileNotFoundError(f"{folder / part} was not found: imagenet(folder) needs train/<class>/*.JPEG and val/ there")
-    classes = folders(folder / "train")
-    train = files(folder / "train", classes)
-    test = _validation(folder, classes)
+            raise FileNotFoundError(
+                f"{shown(folder / part)} was not found: imagenet(folder) needs train/<class>/*.JPEG and val/ there"
+            )
+    skipped: list[Path] = []
+    classes = folders(folder / "train", skipped)
+    train = files(classes, skipped)
+    test = _validation(folder, classes, skipped)
     listing = [[str(path.relative_to(folder)), path.stat().st_size] for path in (*train[0], *test[0])]
     key = hashlib.sha256(json.dumps([listing, shape]).encode()).hexdigest()[:32]
     x, y = _bytes(key, (*train[0], *test[0]), np.concatenate([train[1], test[1]]), shape, len(classes))
     N = len(train[0])
-    source = Source(str(folder), (), False, "https://www.image-net.org/", LICENCE, REFERENCE, ISSUES)
+    source = Source(str(folder), (), False, "https://www.image-net.org/", LICENCE, REFERENCE, ISSUES, said(folder, skipped))
     return Images(folder.resolve().name, Data(x[:N], y[:N]), Data(x[N:], y[N:]), shape, _names(folder, classes), source)
 
 
-def _validation(folder: Path, classes: Sequence[str]) -> tuple[list[Path], NDArray[np.int64]]:
+def _validation(folder: Path, classes: Mapping[str, Path], skipped: list[Path]) -> tuple[list[Path], NDArray[np.int64]]:
     """The test images and their classes, from sub-folders or from the table beside them."""
-    entries = sorted((folder / "val").iterdir())
-    if entries and all(entry.is_dir() for entry in entries):
-        if tuple(entry.name for entry in entries) != tuple(classes):
-            raise ValueError(f"{folder / 'val'} has other sub-folders than train: they must be the same classes")
-        return files(folder / "val", classes)
+    hidden: list[Path] = []
+    found = entries(folder / "val", hidden)
+    if found and all(entry.is_dir() for entry in found):
+        held = folders(folder / "val", skipped)
+        if list(held) != list(classes):
+            raise ValueError(f"{shown(folder / 'val')} has other sub-folders than train: they must be the same classes")
+        return files(held, skipped)
+    skipped += hidden
     table = folder / SOLUTION
     if not table.is_file():
         raise FileNotFoundError(
-            f"{table} was not found: without it val/ needs the same sub-folders as train/, one a class, for its images' classes"
+            f"{shown(table)} was not found: without it val/ needs the sub-folders of train/, one a class, for its images' classes"
         )
-    with table.open(newline="", encoding="utf-8") as file:
-        known = {row[0]: row[1].split()[0] for row in csv.reader(file) if len(row) > 1 and row[1].split()}
+    try:
+        rows = list(csv.reader(_text(table).splitlines()))
+    except csv.Error as error:
+        raise ValueError(f"{shown(table)} is not CSV ({error}): get the original file again") from None
+    known = {row[0]: row[1].split()[0] for row in rows if len(row) > 1 and row[1].split()}
     numbers = {name: i for i, name in enumerate(classes)}
     labels = []
-    for entry in entries:
+    for entry in found:
         name = known.get(entry.stem)
         if name not in numbers:
-            raise ValueError(f"{entry}: {SOLUTION} gives it the class {name!r}, which is not a sub-folder of train")
+            given = "no class" if name is None else f"the class {name[:40]!r}"
+            raise ValueError(f"{shown(entry)}: {SOLUTION} gives it {given}, which is not a sub-folder of train")
         labels.append(numbers[name])
-    return entries, np.array(labels, np.int64)
+    return found, np.array(labels, np.int64)
 
 
-def _names(folder: Path, classes: Sequence[str]) -> tuple[str, ...]:
+def _names(folder: Path, classes: Mapping[str, Path]) -> tuple[str, ...]:
     table = folder / MAPPING
     if not table.is_file():
         return tuple(classes)
-    known = dict(line.split(" ", 1) for line in table.read_text(encoding="utf-8").splitlines() if " " in line)
+    known = dict(line.split(" ", 1) for line in _text(table).splitlines() if " " in line)
     return tuple(known.get(name, name).strip() for name in classes)
+
+
+def _text(table: Path) -> str:
+    try:
+        return read_regular(table, TABLE).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{shown(table)} is not text in UTF-8: get the original file again") from None
 
 
 def _bytes(
@@ -93,36 +115,43 @@ def _bytes(
     """All images and all targets, mapped from two files in the cache, which are written whole or not at all."""
     folder = cache_folder() / "imagenet"
     images, targets = folder / f"{key}-x.npy", folder / f"{key}-y.npy"
-    length = int(np.prod(shape))
-    if not (images.is_file() and targets.is_file()):
+    sizes = (len(names), int(np.prod(shape))), (len(names), classes)
+    kept = [_mapped(path, size) for path, size in zip((images, targets), sizes, strict=True)]
+    if kept[0] is None or kept[1] is None:
         folder.mkdir(parents=True, exist_ok=True)
-        need, free = len(names) * (length + classes), shutil.disk_usage(folder).free
+        need, free = sum(map(math.prod, sizes)), shutil.disk_usage(folder).free
         if need > free:
             raise OSError(f"{folder} has {free:,} bytes of room, but {need:,} are needed: set NETBP_CACHE to a folder with more")
-        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), (len(names), classes))
-        _write(images, _read(names, shape), (len(names), length))  # last: its presence says that both are whole
-    return np.asarray(np.load(images, mmap_mode="c")), np.asarray(np.load(targets, mmap_mode="c"))
+        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), sizes[1])
+        _write(images, _read(names, shape), sizes[0])  # last: its presence says that both are whole
+        kept = [_mapped(path, size) for path, size in zip((images, targets), sizes, strict=True)]
+    x, y = kept
+    if x is None or y is None:
+        raise OSError(f"{folder} does not hold what was just written there: set NETBP_CACHE to another folder")
+    return x, y
+
+
+def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """A file's array, or None where the file is not there, or another than was written."""
+    try:
+        open_regular(path).close()
+        found = np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.uint8 else None
 
 
 def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for row in rows:
-                file.write(row.data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    write_atomically(path, itertools.chain([header.getvalue()], (row.data for row in rows)))
 
 
 def _read(names: Sequence[Path], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
     """Each image in its turn, read by as many threads as there are processors (Pillow lets them run at once)."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for i in _progress(range(0, len(names), AHEAD)):
-            yield from pool.map(read_image, names[i : i + AHEAD], [shape] * AHEAD)
+            yield from pool.map(read_picture, names[i : i + AHEAD], [shape] * AHEAD)
 
 
 def _progress(chunks: range) -> Any:

@@ -18,7 +18,7 @@ class Source(NamedTuple):
     """Where images came from: a folder or an archive, its files with the SHA-256 of what was read, and on what terms.
 
     official: whether all sums are the official files'. address: the official site. licence: what is known of it. reference: the
-    paper to cite. issues: known from the literature.
+    paper to cite. issues: known from the literature. skipped: hidden entries of the folder that were not read.
     """
 
     place: str
@@ -28,6 +28,7 @@ class Source(NamedTuple):
     licence: str = ""
     reference: str = ""
     issues: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
