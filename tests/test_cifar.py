@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import netbp as nb
-from netbp.data import cifar, download
+from netbp.data import archive, cifar
 from netbp.data.cifar import CIFAR10, CIFAR100, PIXELS, records
 
 COUNT = 20  # records a file, instead of 10,000
@@ -29,7 +29,7 @@ def small(layout: cifar.Layout) -> tuple[cifar.Layout, dict[str, bytes]]:
     """The same layout with COUNT records a file, and its files."""
     contents = {name: content(layout, i) for i, name in enumerate(layout.archive.members)}
     members = {
-        name: download.Member(len(c), hashlib.sha256(c).hexdigest(), len(layout.classes) + PIXELS) for name, c in contents.items()
+        name: archive.Member(len(c), hashlib.sha256(c).hexdigest(), len(layout.classes) + PIXELS) for name, c in contents.items()
     }
     return layout._replace(archive=layout.archive._replace(members=members)), contents
 
@@ -115,7 +115,7 @@ def one_less(file: bytes) -> bytes:
 DAMAGES = {
     "a flipped bit": (flipped, "is damaged: its SHA-256 is"),
     "a byte short": (lambda file: file[:-1], r"has 19 records of 3,07\d bytes and 3,07\d bytes more, but should have 20 records"),
-    "a byte more": (lambda file: file + b"\0", "has 20 records of .* and 1 bytes more, but should have 20 records"),
+    "a byte more": (lambda file: file + b"\0", "has 20 records of .* and 1 byte more, but should have 20 records"),
     "a record short": (one_less, "has 19 records of .*, but should have 20 records"),
     "a record more": (lambda file: file + file[: len(file) // COUNT], "has 21 records of .*, but should have 20"),
     "nothing": (lambda file: b"", "has 0 records of .*, but should have 20"),

@@ -454,3 +454,14 @@ def test_imagenet_that_is_not_one(tmp_path: Path, cache: Path, monkeypatch: pyte
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"has 5 bytes of room, but 567 are needed: set NETBP_CACHE"):
         imagenet(tmp_path, (4, 5))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+def test_imagenet_says_which_file_cannot_be_read(tmp_path: Path, cache: Path) -> None:
+    """It is not taken for a fault of the cache that is being written."""
+    fill(tmp_path / "train", 1)
+    fill(tmp_path / "val", 1)
+    os.mkfifo(tmp_path / "train" / "owl" / "zzz.JPEG")
+    with pytest.raises(NotReadError, match=r"zzz\.JPEG is a pipe"):
+        imagenet(tmp_path, (4, 5))
+    assert [path for path in cache.iterdir() if "-y" not in path.name] == []

@@ -52,7 +52,7 @@ ALLOWED = {
     "onnxruntime": ["engines.tensor"],
     "safetensors": ["engines.tensor"],
     "scipy": ["convolution", "data", "methods", "figures", "analysis", "experiments", "report"],
-    "pooch": ["data"],
+    "requests": ["data"],
     "PIL": ["data"],
     "platformdirs": ["data"],
     "tqdm": ["data"],

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import BinaryIO
 
 REMEDIES = {
@@ -39,11 +39,9 @@ class NotReadError(OSError):
     """What a path names is not read: no regular file, or a larger one than makes sense."""
 
 
-def shown(name: str | os.PathLike[str], most: int = 160) -> str:
-    """A name or another text from a file, for a message: as it is, or escaped and shortened where a terminal could not show it."""
-    text = os.fspath(name)
-    if not text.isprintable() or text != text.strip():
-        text = repr(text)
+def named(name: str | os.PathLike[str], most: int = 160) -> str:
+    """A name, or another text from a file, for a message: without quotes, escaped where it cannot be printed, and shortened."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in os.fsdecode(name))
     return text if len(text) <= most else f"{text[: most // 2 - 2]}...{text[1 - most // 2 :]}"
 
 
@@ -53,8 +51,8 @@ def open_regular(path: str | os.PathLike[str], largest: int | None = None) -> Bi
     A pipe, a device or a folder is refused without waiting for it or reading from it. largest: the most bytes that the file may
     hold. Raises NotReadError where it is no regular file or a larger one, and OSError where it cannot be opened.
     """
-    if "\0" in os.fspath(path):
-        raise NotReadError(errno.EINVAL, f"{shown(path)} cannot be read: the name holds a NUL character")
+    if "\0" in os.fsdecode(path):
+        raise NotReadError(errno.EINVAL, f"{named(path)} cannot be read: the name holds a NUL character")
     _check_regular(path, os.stat(path), largest)  # before it is opened, for opening some devices already does something
     # O_NONBLOCK: opening what has meanwhile become a pipe that nobody writes to does not wait
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -70,9 +68,9 @@ def _check_regular(path: str | os.PathLike[str], found: os.stat_result, largest:
     kind = stat.S_IFMT(found.st_mode)
     if kind != stat.S_IFREG:
         what = KINDS.get(kind, "no regular file")
-        raise NotReadError(errno.EINVAL, f"{shown(path)} is {what}: give the name of a regular file")
+        raise NotReadError(errno.EINVAL, f"{named(path)} is {what}: give the name of a regular file")
     if largest is not None and found.st_size > largest:
-        raise NotReadError(errno.EFBIG, f"{shown(path)} holds {found.st_size:,} bytes, but no more than {largest:,} are read here")
+        raise NotReadError(errno.EFBIG, f"{named(path)} holds {found.st_size:,} bytes, but no more than {largest:,} are read here")
 
 
 def read_regular(path: str | os.PathLike[str], largest: int | None = None) -> bytes:
@@ -80,9 +78,9 @@ def read_regular(path: str | os.PathLike[str], largest: int | None = None) -> by
     with open_regular(path, largest) as file:
         content: bytes | None = file.read() if largest is None else file.read(largest + 1)
     if content is None:  # a file of the kernel's that has nothing to say at present
-        raise NotReadError(errno.EAGAIN, f"{shown(path)} is no file to be read at once: give the name of a regular file")
+        raise NotReadError(errno.EAGAIN, f"{named(path)} is no file to be read at once: give the name of a regular file")
     if largest is not None and len(content) > largest:
-        raise NotReadError(errno.EFBIG, f"{shown(path)} holds more than {largest:,} bytes, the most that are read here")
+        raise NotReadError(errno.EFBIG, f"{named(path)} holds more than {largest:,} bytes, the most that are read here")
     return content
 
 
@@ -91,12 +89,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[byt
 
     content: all of it, or its pieces, one after the other. A temporary file with a name of its own in the same folder is written,
     flushed to the disk (fsync) and renamed; the folder is flushed too. An existing file's mode bits stay; a symbolic link stays
-    and its target is replaced. Raises NotWrittenError; what goes wrong in making a piece is raised as it is.
+    and its target is replaced. Raises NotWrittenError.
     """
-    pieces = _Pieces([content] if isinstance(content, bytes) else content)
     try:
         target = _target(path)
-        temporary = _temporary_beside(target, pieces)
+        temporary = _temporary_beside(target, content)
         try:
             os.replace(temporary, target)
         except OSError:
@@ -104,31 +101,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[byt
             raise
         _flush_folder(os.path.dirname(target))
     except OSError as error:
-        if error is pieces.error:
-            raise
         raise _not_written(path, error) from None
-
-
-class _Pieces:
-    """Pieces of content, and the error of the one that could not be made."""
-
-    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
-        self.pieces = pieces
-        self.error: OSError | None = None
-
-    def __iter__(self) -> Iterator[bytes | memoryview]:
-        try:
-            yield from self.pieces
-        except OSError as error:
-            self.error = error
-            raise
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work."""
     try:
         target = _target(path)
-        _discard(_temporary_beside(target, ()))
+        _discard(_temporary_beside(target, b""))
     except OSError as error:
         raise _not_written(path, error) from None
 
@@ -150,13 +130,13 @@ def _mode(target: str) -> int | None:
         return None
 
 
-def _temporary_beside(target: str, pieces: Iterable[bytes | memoryview]) -> str:
+def _temporary_beside(target: str, content: bytes | Iterable[bytes | memoryview]) -> str:
     """A finished temporary file in target's folder, with target's mode bits where target exists."""
     temporary = os.path.join(os.path.dirname(target), f".netbp-{os.getpid()}-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         mode = _mode(target)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netbp.data.images import Images, Source, labels
-from netbp.files import shown
+from netbp.files import named
 from netbp.frames import Library, frame
 from netbp.types import Data, Indices, Matrix
 
@@ -67,16 +67,16 @@ class DataCard:
         official = "the official contents" if s.official else "not known to be official"
         train, test = self.images
         lines = [
-            f"{shown(self.name)}: {train:,} training and {test:,} test images, {C} x {H} x {W}, {len(self.counts)} classes",
-            f"read from   {shown(s.place)}",
+            f"{named(self.name)}: {train:,} training and {test:,} test images, {C} x {H} x {W}, {len(self.counts)} classes",
+            f"read from   {named(s.place)}",
             f"official    {s.address or 'unknown'}",
             f"licence     {s.licence or 'unknown'}",
             f"cite        {s.reference or 'unknown'}",
             f"values      SHA-256 {self.sha256}",
             f"files       {len(s.files)}, SHA-256 ({official})",
-            *(f"            {sha256}  {shown(name)}" for name, sha256 in s.files[:12]),
+            *(f"            {sha256}  {named(name)}" for name, sha256 in s.files[:12]),
             *([f"            ... and {len(s.files) - 12} more"] if len(s.files) > 12 else []),
-            *([f"skipped     {len(s.skipped)} hidden: {shown(', '.join(s.skipped))}"] if s.skipped else []),
+            *([f"skipped     {len(s.skipped)} hidden: {named(', '.join(s.skipped))}"] if s.skipped else []),
             f"copies      {d.training} within training, {d.test} within test, {d.across} test images also in training, "
             f"{d.disagreeing} with another class",
             *(f"            test image {i} is training image {j}" for i, j in d.examples),
@@ -84,7 +84,7 @@ class DataCard:
             "channel     mean  deviation",
             *(f"{c:7d} {m:8.3f} {v:10.3f}" for c, (m, v) in enumerate(zip(self.means, self.deviations, strict=True))),
             "class                           training      test",
-            *(f"{shown(name, 60):30s}{train:10,d}{test:10,d}" for name, train, test in self.counts),
+            *(f"{named(name, 60):30s}{train:10,d}{test:10,d}" for name, train, test in self.counts),
             *(f"known: {issue}" for issue in s.issues),
         ]
         return "\n".join(lines)

@@ -9,8 +9,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netbp.data.download import Archive, Member, check, locate
+from netbp.data.archive import Archive, Member, check, locate
+from netbp.data.download import Official
 from netbp.data.images import Images, Source, one_hot
+from netbp.files import named
 from netbp.types import Data
 
 SHAPE = (3, 32, 32)
@@ -52,8 +54,7 @@ class Layout(NamedTuple):
 CIFAR10 = Layout(
     "CIFAR-10",
     Archive(
-        SITE + "cifar-10-binary.tar.gz",
-        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        Official(SITE + "cifar-10-binary.tar.gz", 170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
         "cifar-10-batches-bin",
         {
             "data_batch_1.bin": Member(30_730_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5", 1 + PIXELS),
@@ -63,6 +64,7 @@ CIFAR10 = Layout(
             "data_batch_5.bin": Member(30_730_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add", 1 + PIXELS),
             "test_batch.bin": Member(30_730_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b", 1 + PIXELS),
         },
+        ("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1"),
     ),
     "test_batch.bin",
     (tuple(TEN.split()),),
@@ -72,13 +74,13 @@ CIFAR10 = Layout(
 CIFAR100 = Layout(
     "CIFAR-100",
     Archive(
-        SITE + "cifar-100-binary.tar.gz",
-        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+        Official(SITE + "cifar-100-binary.tar.gz", 168_513_733, "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"),
         "cifar-100-binary",
         {
             "train.bin": Member(153_700_000, "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29", 2 + PIXELS),
             "test.bin": Member(30_740_000, "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a", 2 + PIXELS),
         },
+        ("cifar-100-python", "cifar-100-python.tar.gz", "train"),
     ),
     "test.bin",
     (tuple(COARSE.split()), tuple(FINE.split())),
@@ -89,9 +91,9 @@ CIFAR100 = Layout(
 def cifar10(folder: str | os.PathLike[str] | None = None) -> Images:
     """CIFAR-10: 50,000 training and 10,000 test images in 10 classes, x (N, 3072) uint8 in the files' order.
 
-    folder: where the six .bin files are. None means $NETBP_DATA/cifar-10-batches-bin, or the archive in $NETBP_DATA, or the one in
-    the cache, or the official site. Raises FileNotFoundError, saying what to put where, when they are nowhere; ValueError when a
-    file is not the official one, byte for byte.
+    folder: where the six .bin files are, or the archive, cifar-10-binary.tar.gz. None means $NETBP_DATA/cifar-10-batches-bin, or
+    the archive in $NETBP_DATA, or the one in the cache, or the official site. Raises FileNotFoundError, saying what to put where,
+    when they are nowhere; ValueError when a file is not the official one, byte for byte, or is one of pickles.
     """
     return _read(CIFAR10, folder, 0)
 
@@ -99,8 +101,8 @@ def cifar10(folder: str | os.PathLike[str] | None = None) -> Images:
 def cifar100(folder: str | os.PathLike[str] | None = None, labels: Literal["fine", "coarse"] = "fine") -> Images:
     """CIFAR-100: 50,000 training and 10,000 test images, x (N, 3072) uint8, in 100 classes, or in the 20 coarse ones.
 
-    folder: where train.bin and test.bin are. None means $NETBP_DATA/cifar-100-binary, and then as for `cifar10`, whose
-    exceptions it raises.
+    folder: where train.bin and test.bin are, or the archive. None means $NETBP_DATA/cifar-100-binary, and then as for `cifar10`,
+    whose exceptions it raises.
     """
     if labels not in ("fine", "coarse"):
         raise ValueError(f"CIFAR-100's labels are 'fine' or 'coarse', not {labels!r}")
@@ -138,12 +140,12 @@ def _read(layout: Layout, folder: str | os.PathLike[str] | None, label: int) -> 
     x, numbers = np.empty((sum(counts), PIXELS), np.uint8), np.empty(sum(counts), np.uint8)
     sums = {}
     for name, content in found.read():
-        record = records(content, f"{found.place}: {name}", [len(names) for names in layout.classes])
+        record = records(content, f"{named(found.place)}: {name}", [len(names) for names in layout.classes])
         sums[name] = check(name, found.place, content, members[name].sha256)
         here = slice(ends[name] - len(record), ends[name])
         x[here], numbers[here] = record[:, len(layout.classes) :], record[:, label]
     classes = layout.classes[label]
     y, N = one_hot(numbers, len(classes)), sum(counts[:-1])
     files = tuple((name, sums[name]) for name in order)
-    source = Source(str(found.place), files, True, layout.archive.address, LICENCE, REFERENCE, layout.issues)
+    source = Source(str(found.place), files, True, layout.archive.official.address, LICENCE, REFERENCE, layout.issues)
     return Images(layout.name, Data(x[:N], y[:N]), Data(x[N:], y[N:]), SHAPE, classes, source)

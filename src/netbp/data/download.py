@@ -1,54 +1,41 @@
-"""Files of a data set: in the user's own folder, in the cache, or fetched once from the official site.
-
-An archive is never extracted: the wanted members are read from it, by exact name and size, and nothing else is looked at.
-"""
+"""Official files of data sets: in the cache, or fetched once from their site, whole and as they are known or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import os
+import shutil
 import sys
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+
+from netbp.files import NotWrittenError, named, open_regular, write_atomically
 
 OFFLINE: ContextVar[bool] = ContextVar("offline", default=False)
-BYSTANDER = 1 << 20  # the most bytes that a member nobody wants may have: a page to read, never a bomb
+PIECE = 2**16  # bytes that are received, or read, at a time
+SILENCE, SLOWEST = 30.0, 10_000.0
+"""Seconds after which a site that says nothing is given up, and bytes a second below which it is given up at last."""
 
 
-class Member(NamedTuple):
-    """A file that is wanted: its size in bytes, the SHA-256 of its content, and the bytes of one record in it."""
-
-    size: int
-    sha256: str
-    record: int = 1
-
-    def described(self, size: int) -> str:
-        """So many bytes in words, counted in records where the file has some."""
-        count, rest = divmod(size, self.record)
-        if self.record == 1:
-            return f"{size:,} bytes"
-        return f"{count:,} records of {self.record:,} bytes" + (f" and {rest:,} bytes more" if rest else "")
-
-
-class Archive(NamedTuple):
-    """A .tar.gz on an official site: its address and SHA-256, the folder in it, and the members of that folder that are wanted."""
+class Official(NamedTuple):
+    """A file on an official site, as it is known: its address, its size in bytes and its SHA-256."""
 
     address: str
+    size: int
     sha256: str
-    folder: str
-    members: Mapping[str, Member]
 
     @property
     def file(self) -> str:
-        """The archive's own name."""
+        """The file's own name."""
         return self.address.rsplit("/", 1)[-1]
+
+
+class WrongFileError(Exception):
+    """What a site sent is not the file that is known."""
 
 
 def cache_folder() -> Path:
@@ -69,38 +56,6 @@ def data_folder() -> Path | None:
     return Path(own) if own else None
 
 
-class Found(NamedTuple):
-    """Where an archive's members are: a folder that holds them, or the archive itself."""
-
-    place: Path
-    archive: Archive
-
-    def read(self) -> Iterator[tuple[str, bytes]]:
-        """Each wanted member's name and content, once, in the order they lie there, as many bytes as its size says.
-
-        Contents are not yet compared with their sums: see `check`. Raises FileNotFoundError when one is missing; ValueError when
-        the archive is damaged or a member is not a plain file of its size.
-        """
-        return _from_folder(self) if self.place.is_dir() else _from_archive(self)
-
-
-def locate(archive: Archive, folder: str | os.PathLike[str] | None = None) -> Found:
-    """Find an archive's members: in `folder`, or in $NETBP_DATA (the folder, then the archive), the cache, or by download.
-
-    Raises FileNotFoundError when they are nowhere and cannot be fetched; ValueError when what was fetched is damaged.
-    """
-    if folder is not None:
-        place = Path(folder)
-        if not place.exists():
-            raise FileNotFoundError(f"{place} was not found: {', '.join(archive.members)} belong in that folder")
-        return Found(place, archive)
-    root = data_folder()
-    for place in [root / archive.folder, root / archive.file] if root else []:
-        if place.exists():
-            return Found(place, archive)
-    return Found(fetch(archive.address, archive.sha256), archive)
-
-
 @contextlib.contextmanager
 def offline() -> Iterator[None]:
     """What is not on this machine is meanwhile not fetched, but missing, as if there were no network."""
@@ -111,58 +66,115 @@ def offline() -> Iterator[None]:
         OFFLINE.reset(token)
 
 
-def fetch(address: str, sha256: str, folder: str = "") -> Path:
-    """The file at `address`, from the cache or downloaded into it (with a progress bar on a terminal), its SHA-256 checked.
+def fetch(official: Official, folder: str = "") -> Path:
+    """The official file, from the cache or downloaded into it (with a progress bar on a terminal), its SHA-256 checked.
 
-    It appears under its name when it is whole, never before. folder: a sub-folder of the cache. Raises FileNotFoundError, saying
-    what to put where, when it cannot be fetched; ValueError when what came is not that file.
+    It appears under its name when it is whole, never before, and no more bytes are received than the file has. folder: a sub-folder
+    of the cache. Raises FileNotFoundError, saying what to put where, when it cannot be fetched; ValueError when what came is not
+    that file; OSError when the cache has no room for it.
     """
-    target = cache_folder() / folder / address.rsplit("/", 1)[-1]
-    if target.is_file() and _sum(target) == sha256:  # what is damaged on the disk is fetched again
-        return target
+    target = cache_folder() / folder / official.file
+    with contextlib.suppress(OSError), open_regular(target, official.size) as file:
+        if digest_of(file) == official.sha256:  # what is damaged on the disk is fetched again
+            return target
     if OFFLINE.get():
-        raise FileNotFoundError(_nowhere(address, target, "nothing is downloaded here", folder))
+        raise FileNotFoundError(_nowhere(official, target, "nothing is downloaded here", folder))
     try:
-        import pooch
+        import requests  # noqa: F401
     except ImportError:
-        raise FileNotFoundError(_nowhere(address, target, "downloading needs pooch: pip install 'netbp[images]'", folder)) from None
-    bar = sys.stderr.isatty() and find_spec("tqdm") is not None
-    headers = {"Accept-Encoding": "identity"}  # or a .gz might be unpacked on the way
-    pooch.get_logger().setLevel("WARNING")
+        reason = "downloading needs requests: pip install 'netbp[images]'"
+        raise FileNotFoundError(_nowhere(official, target, reason, folder)) from None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(target.parent).free
+    if free < official.size:
+        raise OSError(
+            f"{named(target.parent)} has {free:,} bytes of room, but {official.file} has {official.size:,}: set NETBP_CACHE to "
+            "a folder with more"
+        )
     try:
-        got = pooch.retrieve(
-            address,
-            f"sha256:{sha256}",
-            fname=target.name,
-            path=target.parent,
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=30, headers=headers),
-        )
-    except ValueError as error:
+        write_pieces(target, _received(official))
+    except WrongFileError as error:
         raise ValueError(
-            f"{address}: what was downloaded is not the file that is known (its SHA-256 is not {sha256}), so it was thrown away: "
-            f"try again, or get {target.name} elsewhere"
-        ) from error
+            f"{official.address}: what was sent is not the file that is known ({error}), so it was thrown away: "
+            f"try again, or get {official.file} elsewhere"
+        ) from None
+    except NotWrittenError:
+        raise
     except OSError as error:  # requests' own exceptions are OSErrors too
-        raise FileNotFoundError(_nowhere(address, target, _reason(error), folder)) from error
-    return Path(got)
+        raise FileNotFoundError(_nowhere(official, target, _reason(error), folder)) from error
+    return target
 
 
-def check(name: str, place: Path, content: bytes | memoryview, sha256: str) -> str:
-    """The SHA-256 of content. Raises ValueError when it is not `sha256`."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ValueError(
-            f"{place}: {name} is damaged: its SHA-256 is {found}, but the official file's is {sha256}: get the original file again"
-        )
-    return found
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write the pieces as one file, whole or not at all; an OSError in making a piece is raised as it is, not as one in writing."""
+    failed: list[OSError] = []
+
+    def made() -> Iterator[bytes | memoryview]:
+        try:
+            yield from pieces
+        except OSError as error:
+            failed.append(error)
+            raise
+
+    try:
+        write_atomically(path, made())
+    except OSError:
+        if failed:
+            raise failed[0] from None
+        raise
 
 
-def _nowhere(address: str, target: Path, reason: str, folder: str) -> str:
+def digest_of(file: BinaryIO) -> str:
+    """The SHA-256 of all that is in an open file, which is then at its beginning again."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    return digest
+
+
+def _received(official: Official) -> Iterator[bytes]:
+    """The file as the site sends it, piece by piece. Raises WrongFileError as soon as it is another, OSError when none comes."""
+    import requests
+
+    address, size, sha256 = official
+    digest, count, began = hashlib.sha256(), 0, time.monotonic()
+    headers = {"Accept-Encoding": "identity"}  # or a .gz might be unpacked on the way
+    with requests.get(address, stream=True, timeout=SILENCE, headers=headers) as response, _bar(official) as bar:
+        response.raise_for_status()
+        for piece in response.iter_content(PIECE):
+            count += len(piece)
+            if count > size:
+                raise WrongFileError(f"it has more than {size:,} bytes")
+            if time.monotonic() - began > 2.0 * SILENCE + size / SLOWEST:
+                raise TimeoutError(f"only {count:,} of {size:,} bytes came in {time.monotonic() - began:.0f} s")
+            digest.update(piece)
+            bar.update(len(piece))
+            yield piece
+    if count != size or digest.hexdigest() != sha256:
+        what = f"it has {count:,} bytes instead of {size:,}" if count != size else f"its SHA-256 is not {sha256}"
+        raise WrongFileError(what)
+
+
+def _bar(official: Official) -> Any:
+    """A progress bar on a terminal, where tqdm is installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return contextlib.nullcontext(_NoBar())
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    return tqdm(total=official.size, desc=official.file, unit="B", unit_scale=True, disable=hidden)
+
+
+class _NoBar:
+    def update(self, count: int) -> None:
+        pass
+
+
+def _nowhere(official: Official, target: Path, reason: str, folder: str) -> str:
     """One line that says what to do."""
     what = "is damaged" if target.exists() else "was not found"
     return (
-        f"{target.name} {what} and could not be downloaded from {address} ({reason}): get it elsewhere and put it into "
-        f"{target.parent}; or set NETBP_DATA to a folder of data sets: {Path(folder) / target.name} would belong in that folder"
+        f"{official.file} {what} and could not be downloaded from {official.address} ({reason}): put it into "
+        f"{named(target.parent)}, or set NETBP_DATA to a folder in which it is {Path(folder) / target.name}"
     )
 
 
@@ -172,55 +184,4 @@ def _reason(error: OSError) -> str:
     for known in ("Connection refused", "Failed to resolve", "timed out", "Name or service not known", "No space left"):
         if known in str(error):
             text = known
-    return f"{type(error).__name__}: {text[:100]}" if text else type(error).__name__
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _from_folder(found: Found) -> Iterator[tuple[str, bytes]]:
-    for name, member in found.archive.members.items():
-        path = found.place / name
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} was not found: {', '.join(found.archive.members)} belong in that folder")
-        with path.open("rb") as file:
-            content = file.read(member.size + 1)
-            size = os.fstat(file.fileno()).st_size
-        if len(content) != member.size or size != member.size:
-            raise ValueError(
-                f"{path} has {member.described(size)}, but should have {member.described(member.size)}: get the original file again"
-            )
-        yield name, content
-
-
-def _from_archive(found: Found) -> Iterator[tuple[str, bytes]]:
-    place, archive = found
-    wanted = {f"{archive.folder}/{name}": name for name in archive.members}
-    seen: set[str] = set()
-    try:
-        with gzip.open(place) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:
-            for entry in tar:
-                name = wanted.get(entry.name)
-                if name is None:
-                    if entry.size > BYSTANDER:
-                        raise ValueError(f"{place}: {entry.name!r} of {entry.size:,} bytes does not belong in this archive")
-                    continue
-                size = archive.members[name].size
-                if not entry.isreg() or entry.size != size or name in seen:
-                    what = "is there twice" if name in seen else f"is not a plain file of {size:,} bytes"
-                    raise ValueError(f"{place}: {entry.name!r} {what}: get the original archive again")
-                seen.add(name)
-                file = tar.extractfile(entry)
-                content = file.read() if file else b""
-                if len(content) != size:
-                    raise ValueError(f"{place}: {entry.name!r} is cut short: get the original archive again")
-                yield name, content
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise ValueError(f"{place}: not a whole .tar.gz archive ({error}): get the original archive again") from error
-    missing = [name for key, name in wanted.items() if name not in seen]
-    if missing:
-        raise ValueError(f"{place}: {', '.join(missing)} is not in this archive: get the original archive again")
+    return f"{type(error).__name__}: {named(text, 100)}" if text else type(error).__name__

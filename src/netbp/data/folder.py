@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from netbp.data.images import Images, Source, one_hot
 from netbp.data.picture import LARGEST, OWN_PIXELS, checked_shape, decode, quiet
-from netbp.files import read_regular, shown
+from netbp.files import named, read_regular
 from netbp.types import Data
 
 PARTS = ("train", "test")
@@ -51,18 +51,18 @@ def image_folder(path: str | os.PathLike[str], size: tuple[int, int], channels: 
     path, shape = Path(path), checked_shape((channels, *size))
     if not path.is_dir():
         raise FileNotFoundError(
-            f"{shown(path)} was not found, or is not a folder: give one with a sub-folder of images for each class"
+            f"{named(path)} was not found, or is not a folder: give one with a sub-folder of images for each class"
         )
     skipped: list[Path] = []
     if all((path / part).is_dir() for part in PARTS):
         if test:
-            raise ValueError(f"{shown(path)} has a test folder of its own, so test={test} cannot be drawn: leave it out")
+            raise ValueError(f"{named(path)} has a test folder of its own, so test={test} cannot be drawn: leave it out")
         for entry in entries(path, skipped):
             if entry.name not in PARTS:
-                raise ValueError(f"{shown(entry)} lies beside train and test: it belongs to neither, so move it away")
+                raise ValueError(f"{named(entry)} lies beside train and test: it belongs to neither, so move it away")
         classes, held = (folders(path / part, skipped) for part in PARTS)
         if list(held) != list(classes):
-            raise ValueError(f"{shown(path)}: train has the classes {_names(classes)}, but test {_names(held)}")
+            raise ValueError(f"{named(path)}: train has the classes {_names(classes)}, but test {_names(held)}")
         train_files, train_labels = files(classes, skipped)
         test_files, test_labels = files(held, skipped)
     else:
@@ -70,7 +70,7 @@ def image_folder(path: str | os.PathLike[str], size: tuple[int, int], channels: 
         found, labels = files(classes, skipped)
         if not 0 <= test < len(found):
             raise ValueError(
-                f"{shown(path)} has {len(found):,} images, so 0 to {len(found) - 1:,} can be test images, not {test:,}"
+                f"{named(path)} has {len(found):,} images, so 0 to {len(found) - 1:,} can be test images, not {test:,}"
             )
         drawn = np.zeros(len(found), bool)
         drawn[np.random.default_rng(seed).permutation(len(found))[:test]] = True
@@ -101,15 +101,15 @@ def folders(path: Path, skipped: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in entries(path, skipped):
         if not entry.is_dir():
-            raise ValueError(f"{shown(entry)} lies beside the classes' sub-folders: move it into one of them, or away")
+            raise ValueError(f"{named(entry)} lies beside the classes' sub-folders: move it into one of them, or away")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in entry.name):
-            raise ValueError(f"{shown(entry)} cannot name a class, for its name cannot be written: give it another name")
+            raise ValueError(f"{named(entry)} cannot name a class, for its name cannot be written: give it another name")
         name = unicodedata.normalize("NFC", entry.name)
         if name in found:
-            raise ValueError(f"{shown(entry)} has the same name as another class, written differently: give one of them another")
+            raise ValueError(f"{named(entry)} has the same name as another class, written differently: give one of them another")
         found[name] = entry
     if not found:
-        raise ValueError(f"{shown(path)} is empty: it needs a sub-folder of images for each class")
+        raise ValueError(f"{named(path)} is empty: it needs a sub-folder of images for each class")
     return dict(sorted(found.items()))
 
 
@@ -120,10 +120,10 @@ def files(classes: Mapping[str, Path], skipped: list[Path]) -> tuple[list[Path],
     for number, folder in enumerate(classes.values()):
         own = entries(folder, skipped)
         if not own:
-            raise ValueError(f"{shown(folder)} is empty: put the images of class {folder.name!r} there, or remove it")
+            raise ValueError(f"{named(folder)} is empty: put the images of class {folder.name!r} there, or remove it")
         for entry in own:
             if entry.is_dir():
-                raise ValueError(f"{shown(entry)} is a folder within the class {folder.name!r}: move its images up into that one")
+                raise ValueError(f"{named(entry)} is a folder within the class {folder.name!r}: move its images up into that one")
         found += own
         labels += [number] * len(own)
     return found, np.array(labels, np.int64)
@@ -133,14 +133,14 @@ def said(path: Path, skipped: Sequence[Path]) -> tuple[str, ...]:
     """The names of what was skipped, relative to the folder; a warning tells the first of them."""
     names = tuple(str(entry.relative_to(path)) for entry in skipped)
     if names:
-        told = ", ".join(shown(name, 60) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        told = ", ".join(named(name, 60) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         count = "1 hidden entry is" if len(names) == 1 else f"{len(names):,} hidden entries are"
-        warnings.warn(f"{shown(path)}: {count} skipped: {told}", stacklevel=3)
+        warnings.warn(f"{named(path)}: {count} skipped: {told}", stacklevel=3)
     return names
 
 
 def _names(classes: Mapping[str, Path]) -> str:
-    return shown(", ".join(classes), 100)
+    return named(", ".join(classes), 100)
 
 
 def _read(names: Sequence[Path], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], list[str]]:
@@ -148,6 +148,6 @@ def _read(names: Sequence[Path], shape: tuple[int, int, int]) -> tuple[NDArray[n
     x, sums = np.empty((len(names), int(np.prod(shape))), np.uint8), []
     for row, name in zip(x, names, strict=True):
         content = read_regular(name, LARGEST)
-        row[:] = decode(io.BytesIO(content), shown(name), shape, OWN_PIXELS)
+        row[:] = decode(io.BytesIO(content), named(name), shape, OWN_PIXELS)
         sums.append(hashlib.sha256(content).hexdigest())
     return x, sums

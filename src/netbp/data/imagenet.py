@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netbp.data.download import cache_folder
+from netbp.data.download import cache_folder, write_pieces
 from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
 from netbp.data.picture import checked_shape, quiet, read_picture
-from netbp.files import open_regular, read_regular, shown, write_atomically
+from netbp.files import named, open_regular, read_regular
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -49,7 +49,7 @@ def imagenet(folder: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -
     for part in ("train", "val"):
         if not (folder / part).is_dir():
             raise FileNotFoundError(
-                f"{shown(folder / part)} was not found: imagenet(folder) needs train/<class>/*.JPEG and val/ there"
+                f"{named(folder / part)} was not found: imagenet(folder) needs train/<class>/*.JPEG and val/ there"
             )
     skipped: list[Path] = []
     classes = folders(folder / "train", skipped)
@@ -70,18 +70,18 @@ def _validation(folder: Path, classes: Mapping[str, Path], skipped: list[Path]) 
     if found and all(entry.is_dir() for entry in found):
         held = folders(folder / "val", skipped)
         if list(held) != list(classes):
-            raise ValueError(f"{shown(folder / 'val')} has other sub-folders than train: they must be the same classes")
+            raise ValueError(f"{named(folder / 'val')} has other sub-folders than train: they must be the same classes")
         return files(held, skipped)
     skipped += hidden
     table = folder / SOLUTION
     if not table.is_file():
         raise FileNotFoundError(
-            f"{shown(table)} was not found: without it val/ needs the sub-folders of train/, one a class, for its images' classes"
+            f"{named(table)} was not found: without it val/ needs the sub-folders of train/, one a class, for its images' classes"
         )
     try:
         rows = list(csv.reader(_text(table).splitlines()))
     except csv.Error as error:
-        raise ValueError(f"{shown(table)} is not CSV ({error}): get the original file again") from None
+        raise ValueError(f"{named(table)} is not CSV ({error}): get the original file again") from None
     known = {row[0]: row[1].split()[0] for row in rows if len(row) > 1 and row[1].split()}
     numbers = {name: i for i, name in enumerate(classes)}
     labels = []
@@ -89,7 +89,7 @@ def _validation(folder: Path, classes: Mapping[str, Path], skipped: list[Path]) 
         name = known.get(entry.stem)
         if name not in numbers:
             given = "no class" if name is None else f"the class {name[:40]!r}"
-            raise ValueError(f"{shown(entry)}: {SOLUTION} gives it {given}, which is not a sub-folder of train")
+            raise ValueError(f"{named(entry)}: {SOLUTION} gives it {given}, which is not a sub-folder of train")
         labels.append(numbers[name])
     return found, np.array(labels, np.int64)
 
@@ -106,7 +106,7 @@ def _text(table: Path) -> str:
     try:
         return read_regular(table, TABLE).decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{shown(table)} is not text in UTF-8: get the original file again") from None
+        raise ValueError(f"{named(table)} is not text in UTF-8: get the original file again") from None
 
 
 def _bytes(
@@ -144,7 +144,7 @@ def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | None:
 def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    write_atomically(path, itertools.chain([header.getvalue()], (row.data for row in rows)))
+    write_pieces(path, itertools.chain([header.getvalue()], (row.data for row in rows)))
 
 
 def _read(names: Sequence[Path], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from netbp.files import open_regular, shown
+from netbp.files import named, open_regular
 
 KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
 """Formats that Pillow reads by itself: others call programs, or are read by code that few look at."""
@@ -65,7 +65,7 @@ def quiet() -> Iterator[None]:
 def read_picture(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """As `read_image`, for several threads at once, inside `quiet`."""
     with open_regular(path, LARGEST) as file:
-        return decode(file, shown(path), shape, OWN_PIXELS)
+        return decode(file, named(path), shape, OWN_PIXELS)
 
 
 def decode(file: BinaryIO, name: str, shape: tuple[int, int, int], most: int) -> NDArray[np.uint8]:
@@ -154,4 +154,4 @@ def _reason(error: Exception) -> str:
     if name == "UnidentifiedImageError":
         return f"it is no {', '.join(KINDS[:-1])} or {KINDS[-1]}, or a damaged one"
     text = str(error).splitlines()[0] if str(error) else ""
-    return shown(text, 100) if text else name
+    return named(text, 100) if text else name
