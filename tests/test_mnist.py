@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 import netbp as nb
 from netbp.data.mnist import FILES, IMAGES_MAGIC, LABELS_MAGIC, TEST, TRAINING, mnist, read_images, read_labels
+from netbp.files import NotReadError
 
 
 def packed(header: tuple[int, ...], content: bytes) -> bytes:
@@ -35,6 +38,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
+@pytest.fixture
+def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with 60 images to train on and 10 to test."""
+    module, where = sys.modules["netbp.data.mnist"], tmp_path / "few"
+    where.mkdir()
+    for name, count in zip(FILES, (60, 60, 10, 10), strict=True):
+        rng = np.random.default_rng(count)
+        header = (IMAGES_MAGIC, count, 28, 28) if "images" in name else (LABELS_MAGIC, count)
+        content = images(count, rng) if "images" in name else rng.integers(0, 10, count, np.uint8).tobytes()
+        (where / name).write_bytes(packed(header, content))
+    monkeypatch.setattr(module, "TRAINING", 60)
+    monkeypatch.setattr(module, "TEST", 10)
+    return where
+
+
 def test_sizes_scale_and_targets(folder: Path) -> None:
     train, test = mnist(folder, training=300)
     assert np.shape(train.x) == (300, 784)
@@ -53,6 +71,81 @@ def test_the_environment_names_the_folder(folder: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("NETBP_DATA", str(tmp_path))
     train, _ = nb.data.mnist(training=1)
     assert np.shape(train.x) == (1, 784)
+
+
+PLAIN = [name.removesuffix(".gz") for name in FILES]
+DOTTED = [name.replace("-idx", ".idx") for name in PLAIN]
+NAMES = {
+    "packed": FILES,
+    "unpacked": PLAIN,
+    "with a dot": DOTTED,
+    "with a dot, packed": [f"{name}.gz" for name in DOTTED],
+    "unpacked by the browser, named as before": FILES,
+    "mixed": [FILES[0], PLAIN[1], DOTTED[2], f"{DOTTED[3]}.gz"],
+    "each in a folder of its name": [f"{name}/{name}" for name in PLAIN],
+    "unpacked beside empty folders of the packed names": PLAIN,
+}
+
+
+@pytest.mark.parametrize("way", NAMES)
+def test_names_and_packing(few: Path, tmp_path: Path, way: str) -> None:
+    for name, original in zip(NAMES[way], FILES, strict=True):
+        content = (few / original).read_bytes()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content if name.endswith(".gz") and "browser" not in way else gzip.decompress(content))
+        if "beside" in way:
+            (tmp_path / original).mkdir()
+    found, expected = mnist(tmp_path, training=7, scaled=False), mnist(few, training=7, scaled=False)
+    for part, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part.x, other.x)
+        np.testing.assert_array_equal(part.y, other.y)
+    assert [name for name, _ in found.source.files] == [Path(name).name for name in NAMES[way]]
+
+
+@pytest.mark.parametrize("place", ["mnist", "mnist/raw", "MNIST/raw", "MNIST", "fashion-mnist", "FashionMNIST/raw"])
+def test_places_under_the_data_folder(few: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchvision lays them out, too."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).symlink_to(few)
+    monkeypatch.setenv("NETBP_DATA", str(tmp_path))
+    load = nb.data.fashion_mnist if "ash" in place else nb.data.mnist
+    assert load(training=1).source.place == str(tmp_path / place)
+    if "raw" in place:
+        assert load((tmp_path / place).parent, training=1).shape == (1, 28, 28)
+        assert load(tmp_path / place, training=1).shape == (1, 28, 28)
+
+
+def test_one_of_four_files_missing_is_named(few: Path, tmp_path: Path) -> None:
+    for name in FILES[:3]:
+        (tmp_path / name).write_bytes(gzip.decompress((few / name).read_bytes()))
+    with pytest.raises(FileNotFoundError, match=r"t10k-labels-idx1-ubyte\.gz was not found: MNIST's four files"):
+        mnist(tmp_path, training=1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+def test_what_is_no_regular_file_of_its_size_is_refused(few: Path, tmp_path: Path) -> None:
+    for name in FILES[1:]:
+        (tmp_path / name).symlink_to(few / name)
+    os.mkfifo(tmp_path / FILES[0])
+    with pytest.raises(NotReadError, match=r"gz is a pipe"):
+        mnist(tmp_path, training=1)
+    (tmp_path / FILES[0]).unlink()
+    (tmp_path / FILES[0]).touch()
+    os.truncate(tmp_path / FILES[0], 2**40)
+    with pytest.raises(NotReadError, match="holds 1,099,511,627,776 bytes, but no more than"):
+        mnist(tmp_path, training=1)
+
+
+def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
+    """A packed file that goes on for gigabytes is read up to a byte beyond its size."""
+    path = tmp_path / "images.gz"
+    path.write_bytes(packed((IMAGES_MAGIC, 3, 28, 28), bytes(8 * 2**20)))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="has more than 2368"):
+        read_images(path, 3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_it_makes_a_problem(folder: Path) -> None:
@@ -137,9 +230,12 @@ def test_truncated_or_damaged_archives_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("NETBP_DATA" not in os.environ, reason="needs MNIST's files in $NETBP_DATA/mnist")
-def test_the_real_files() -> None:
+def test_the_real_files(tmp_path: Path) -> None:
     train, test = images = mnist()
     assert images.source.official
+    for name in FILES:
+        (tmp_path / name.removesuffix(".gz")).write_bytes(gzip.decompress(Path(images.source.place, name).read_bytes()))
+    assert mnist(tmp_path, training=1).source.official
     counts = np.sum(train.y, axis=0)
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.argmax(train.y, axis=1)[:5].tolist() == [5, 0, 4, 1, 9]
