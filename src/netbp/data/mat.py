@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from netbp.data import mat_reader
+from netbp.data.mat_reader import Foreign
 from netbp.data.table import Table, listed
+from netbp.files import named, write_atomically
 from netbp.network import Network
 from netbp.types import Array, Data, Matrix
 
 Points = Literal["auto", "columns", "rows"]
-MATLAB_7_3 = b"MATLAB 7.3 MAT-file"
 
 
 class Recorded(Protocol):
@@ -35,11 +38,12 @@ def read_mat(path: str | Path, x: str = "x", y: str | None = "y", points: Points
     "columns", as in the listing (y is 2 by 10 there), or their "rows". "auto" takes the axis that x and y have in common;
     where both fit, the longer one, and columns where they are equally long; where only the shorter axis of both fits, it asks.
 
-    Raises ValueError when the file is not a .mat file, lacks a variable, or holds one that is not real, finite numbers or does not
-    fit; OSError when it cannot be read.
+    The file is parsed in a process of its own, whose memory and time are bounded by the file's size. Raises ValueError when it is
+    not a .mat file or a damaged one, lacks a variable, or holds one that is not real, finite numbers or does not fit; OSError when
+    it cannot be read.
     """
     path = Path(path)
-    variables = _variables(path)
+    variables = mat_reader.variables(path, x, y)
     if x in variables:
         inputs = _matrix(variables, x, path)
     else:
@@ -77,7 +81,7 @@ def write_mat(run: Recorded, path: str | Path, network: Network) -> None:
     """Write a run's parameters and costs for MATLAB: W2, b2, ..., p and savecost with savestep, all columns as MATLAB has them.
 
     savecost, (n, 1): the recorded costs, named as Listing 6.1 names them; savestep, (n, 1): the steps after which they were
-    recorded. Raises ValueError when the run trained an ensemble or another network; OSError when the file cannot be written.
+    recorded. Raises ValueError when the run trained an ensemble or another network; NotWrittenError when it cannot be written.
     """
     from scipy.io import savemat
 
@@ -90,42 +94,20 @@ def write_mat(run: Recorded, path: str | Path, network: Network) -> None:
     variables |= {"p": p, "savecost": np.asarray(run.costs)}
     if "cost" in run.series:
         variables["savestep"] = np.asarray(run.series["cost"].steps, dtype=float)
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with partial.open("wb") as file:
-            savemat(file, variables, oned_as="column")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    content = io.BytesIO()
+    savemat(content, variables, oned_as="column")
+    write_atomically(path, content.getvalue())
 
 
-def _variables(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give the path of a .mat file in it")
-    with path.open("rb") as file:
-        if file.read(len(MATLAB_7_3)) == MATLAB_7_3:
-            raise ValueError(f"{path.name} is a version 7.3 .mat file: save it again in MATLAB with save(..., '-v7')")
-    try:
-        found = loadmat(path)
-    except Exception as error:  # scipy meets damaged files with many kinds of exception
-        raise ValueError(f"{path.name} cannot be read as a .mat file: {error}") from None
-    return {name: value for name, value in found.items() if not name.startswith("__")}
-
-
-def _matrix(variables: Mapping[str, Any], name: str, path: Path) -> Matrix:
+def _matrix(variables: Mapping[str, Array | Foreign], name: str, path: Path) -> Matrix:
     if name not in variables:
-        raise ValueError(f"{path.name} has no variable {name!r}: it holds {listed(list(variables)) or 'none'}")
+        raise ValueError(f"{path.name} has no variable {name!r}: it holds {named(listed(list(variables))) or 'none'}")
     value = variables[name]
-    if hasattr(value, "toarray"):  # a sparse matrix
-        value = value.toarray()
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub" or array.ndim != 2 or array.size == 0:
-        kind = "of complex numbers" if array.dtype.kind == "c" else f"of class {array.dtype.name} and size {array.shape}"
-        raise ValueError(f"{path.name}: variable {name!r} is {kind}, but a matrix of real numbers is needed")
-    array = array.astype(float)
+    if isinstance(value, Foreign) or value.size == 0:
+        kind, size = (value.kind if isinstance(value, Foreign) else value.dtype.name), " by ".join(map(str, value.shape))
+        what = "of complex numbers" if kind == "complex" else f"of class {kind} and size {size}"
+        raise ValueError(f"{path.name}: variable {name!r} is {what}, but a matrix of real numbers is needed")
+    array = value.astype(float)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         i, j = bad[0] + 1
@@ -133,14 +115,14 @@ def _matrix(variables: Mapping[str, Any], name: str, path: Path) -> Matrix:
     return array
 
 
-def _numbered(variables: Mapping[str, Any], name: str, path: Path) -> Matrix:
+def _numbered(variables: Mapping[str, Array | Foreign], name: str, path: Path) -> Matrix:
     """x1, x2, ... as the rows of one matrix."""
     vectors: list[Matrix] = []
     while f"{name}{len(vectors) + 1}" in variables:
         vectors.append(_matrix(variables, f"{name}{len(vectors) + 1}", path))
     if not vectors:
         raise ValueError(
-            f"{path.name} has neither a variable {name!r} nor {name}1, {name}2, ...: it holds {listed(list(variables))}"
+            f"{path.name} has neither a variable {name!r} nor {name}1, {name}2, ...: it holds {named(listed(list(variables)))}"
         )
     for j, vector in enumerate(vectors, start=1):
         if 1 not in vector.shape or vector.size != vectors[0].size:
