@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import struct
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -12,6 +16,7 @@ from torch import nn
 import netbp as nb
 from modules import KINDS, made
 from netbp.activations import Activation
+from netbp.files import NotReadError
 
 EDGE = ((0, 1), (1, 0))
 CUBE = Activation("cube", lambda z: z * z * z, lambda z, a: 3 * z * z, lambda z, a: 6 * z)
@@ -155,6 +160,62 @@ def test_files_of_other_networks_are_refused(change, told, tmp_path):
     safetensors.torch.save_file(tensors, path)
     with pytest.raises(ValueError, match=told):
         nb.load_safetensors(network, path)
+
+
+DTYPES = "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool float8_e4m3fn float8_e5m2 float8_e8m0fnu complex64"
+
+
+@pytest.mark.parametrize("name", DTYPES.split())
+def test_numbers_of_any_kind_are_read_or_refused(name, tmp_path):
+    """Half precision is read; whole numbers, eight bits and complex ones are refused, whether safetensors reads them or not."""
+    network, path = NETWORKS["dense"], tmp_path / "net.safetensors"
+    tensors = {key: q.clone() for key, q in nb.to_torch(network, network.draw(1)).state_dict().items()}
+    tensors["0.bias"] = torch.zeros(4).to(getattr(torch, name))
+    safetensors.torch.save_file(tensors, path)
+    if name in ("float64", "float32", "float16", "bfloat16"):
+        assert not nb.load_safetensors(network, path).p[-4 - 2 : -2].any()
+        return
+    with pytest.raises(ValueError, match=r"has 0\.bias in torch\.|is damaged or no safetensors file"):
+        nb.load_safetensors(network, path)
+
+
+def test_hostile_files_are_refused_in_one_short_line(tmp_path):
+    network, path = NETWORKS["dense"], tmp_path / "net.safetensors"
+
+    def file(header, data=b"", length=None):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+    one = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+    cases = [
+        file({"a": one}, bytes(8), 2**63),
+        file({"a": one}, bytes(8), 2**63 - 1),
+        file({"a": {**one, "data_offsets": [0, 2**63]}}, bytes(8)),
+        file({"a": {**one, "shape": [2**32, 2**32]}}, bytes(8)),
+        file({"a": {**one, "shape": [-1]}}, bytes(8)),
+        file({"a": one, "b": one}, bytes(8)),
+        file({"\x1b[31m" + "w" * 5000: one}, bytes(8)),
+        file({"a": {**one, "dtype": "\x1b[31m" + "w" * 5000}}, bytes(8)),
+        file(b"[" * 10_000),
+        file(b"{" + b'"a":{' * 10_000),
+    ]
+    for content in cases:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"net\.safetensors (is damaged or no safetensors file|has no tensor)") as refused:
+            nb.load_safetensors(network, path)
+        assert str(refused.value).isprintable()
+        assert len(str(refused.value)) < 400
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+def test_what_is_no_regular_file_of_a_likely_size_is_refused(tmp_path):
+    network, path = NETWORKS["dense"], tmp_path / "net.safetensors"
+    path.touch()
+    os.truncate(path, 2**40)
+    os.mkfifo(tmp_path / "pipe")
+    for place, told in ((path, "holds 1,099,511,627,776 bytes"), (tmp_path / "pipe", "is a pipe"), (tmp_path, "is a folder")):
+        with pytest.raises(NotReadError, match=told):
+            nb.load_safetensors(network, place)
 
 
 def test_twins_that_differ_are_refused(tmp_path):

@@ -11,9 +11,14 @@ import torch
 
 from netbp.engines.tensor.export import to_torch
 from netbp.engines.tensor.module import BUFFERS, TorchNetwork
-from netbp.files import write_atomically
+from netbp.files import named, read_regular, write_atomically
 from netbp.network import Network
 from netbp.types import Array, State
+
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+"""What parameters may be stored in."""
+HEADER = 2**16
+"""Bytes that a file may have for each tensor beside its numbers, and besides."""
 
 
 def save_safetensors(network: Network, p: Array, path: str | os.PathLike[str]) -> None:
@@ -33,20 +38,26 @@ def save_safetensors(network: Network, p: Array, path: str | os.PathLike[str]) -
 def load_safetensors(network: Network, path: str | os.PathLike[str]) -> State:
     """What `save_safetensors` wrote, or any file with the same names and shapes: a State of p, (s,), and buffers in its memory.
 
-    Raises ValueError, in one line, for a file that is damaged, of another network or not finite; FileNotFoundError without one.
+    Raises ValueError, in one line, for a file that is damaged, of another network, of other numbers or not finite; OSError when it
+    cannot be read, is no regular file, or is larger than this network's can be.
     """
-    tensors, where = _read(path), os.fspath(path)
-    template = to_torch(network, np.zeros(network.size))
-    wanted = {name: tuple(value.shape) for name, value in template.state_dict().items()}
-    for name, shape in wanted.items():
+    template = to_torch(network, np.zeros(network.size)).state_dict()
+    largest = HEADER * (1 + len(template)) + sum(8 * value.numel() for value in template.values())
+    tensors, where, title = _read(path, largest), named(path), network.title
+    for name, value in template.items():
         if name not in tensors:
-            raise ValueError(f"{where} has no tensor {name}, which {network.title} needs: it is of another network")
-        if tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{where} has {name} of shape {tuple(tensors[name].shape)}, but {network.title} needs {shape}")
-        if not torch.isfinite(tensors[name]).all():
-            raise ValueError(f"{where} has entries of {name} that are not finite")
-    if strange := sorted(set(tensors) - set(wanted)):
-        raise ValueError(f"{where} has the tensor {strange[0]}, which {network.title} does not have: it is of another network")
+            raise ValueError(f"{where} has no tensor {named(name)}, which {title} needs: it is of another network")
+        found, shape = tensors[name], tuple(value.shape)
+        if tuple(found.shape) != shape:
+            raise ValueError(f"{where} has {named(name)} of shape {tuple(found.shape)}, but {title} needs {shape}")
+        if found.dtype not in (FLOATS if value.dtype in FLOATS else (value.dtype,)):
+            raise ValueError(
+                f"{where} has {named(name)} in {found.dtype}, but {title} needs {value.dtype}: it is of another network"
+            )
+        if not torch.isfinite(found).all():
+            raise ValueError(f"{where} has entries of {named(name)} that are not finite")
+    if strange := sorted(set(tensors) - set(template)):
+        raise ValueError(f"{where} has the tensor {named(strange[0], 60)}, which {title} does not have: it is of another network")
     if isinstance(network, TorchNetwork):
         return _of_module(network, tensors, where)
     pairs = _pairs(network, tensors)
@@ -84,18 +95,18 @@ def _ties(network: TorchNetwork) -> dict[str, str]:
     return ties
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+def _read(path: str | os.PathLike[str], largest: int) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        with open(path, "rb") as file:
-            return load(file.read())
+        return load(read_regular(path, largest))
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {os.fspath(path)}: check the name") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        told = " ".join(str(error).split())[:120]
-        raise ValueError(f"{os.fspath(path)} is damaged or no safetensors file: {told}") from None
+        raise FileNotFoundError(f"there is no file {named(path)}: check the name") from None
+    except OSError:
+        raise
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{named(path)} is damaged or no safetensors file: {named(str(error), 120)}") from None
 
 
 def _array(values: torch.Tensor) -> Array:
