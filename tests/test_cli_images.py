@@ -268,6 +268,17 @@ def test_what_is_no_image_is_refused_in_one_line(
     assert told in err
 
 
+def test_a_damaged_tiff_is_refused_in_one_line(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The library that reads them writes on standard error itself."""
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(out, "TIFF", compression="tiff_lzw")
+    content = bytearray(out.getvalue())
+    content[100:5000] = bytes(4900)
+    Path("damaged.tif").write_bytes(content)
+    assert main(["predict", str(trained), "damaged.tif"]) == 2
+    assert re.fullmatch(r"netbp: damaged\.tif is not an image that can be read: [^\n]+\n", capfd.readouterr().err)
+
+
 # -- MNIST ---------------------------------------------------------------------------------------------------------------
 
 

@@ -74,6 +74,8 @@ def test_a_file_that_grows_while_it_is_read_is_bounded() -> None:
         pytest.skip("there is no /proc")
     with pytest.raises(NotReadError, match="more than 10 bytes"):
         read_regular("/proc/self/maps", 10)
+    assert read_regular("/proc/self/maps", 2**62).count(b"\n") > 20, "and no room is made for what is not there"
+    assert read_regular("/proc/self/maps").count(b"\n") > 20
 
 
 # -- write_atomically ----------------------------------------------------------------------------------------------------

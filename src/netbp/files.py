@@ -31,12 +31,18 @@ KINDS = {
 }
 
 
+PIECE = 2**20
+
+
 class NotWrittenError(OSError):
     """A file could not be written; what stood there before is untouched."""
 
 
 class NotReadError(OSError):
     """What a path names is not read: no regular file, or a larger one than makes sense."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 def named(name: str | os.PathLike[str], most: int = 160) -> str:
@@ -75,13 +81,19 @@ def _check_regular(path: str | os.PathLike[str], found: os.stat_result, largest:
 
 def read_regular(path: str | os.PathLike[str], largest: int | None = None) -> bytes:
     """The bytes of a regular file, at most `largest` of them, however it grows meanwhile. Raises as `open_regular` does."""
+    pieces: list[bytes] = []
     with open_regular(path, largest) as file:
-        content: bytes | None = file.read() if largest is None else file.read(largest + 1)
-    if content is None:  # a file of the kernel's that has nothing to say at present
-        raise NotReadError(errno.EAGAIN, f"{named(path)} is no file to be read at once: give the name of a regular file")
-    if largest is not None and len(content) > largest:
-        raise NotReadError(errno.EFBIG, f"{named(path)} holds more than {largest:,} bytes, the most that are read here")
-    return content
+        length = os.fstat(file.fileno()).st_size + 1  # one more than there should be, but not `largest`: room for it is made first
+        while True:
+            piece: bytes | None = file.read(length)
+            if piece is None:  # a file of the kernel's that has nothing to say at present
+                raise NotReadError(errno.EAGAIN, f"{named(path)} cannot be read at once: give the name of a regular file")
+            pieces.append(piece)
+            if largest is not None and sum(map(len, pieces)) > largest:
+                raise NotReadError(errno.EFBIG, f"{named(path)} holds more than {largest:,} bytes, the most that are read here")
+            if len(piece) < length:
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            length = PIECE  # it grows, or says that it is empty, as files of the kernel do
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]) -> None:

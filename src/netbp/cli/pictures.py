@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +24,33 @@ def predict_images(run: Run, paths: Sequence[Path], out: Path | None) -> int:
     if out is not None:
         check_writable(out)
     shape = shape_of(run)
-    said = opinions(run, np.stack([read_image(path, shape) for path in paths]))
+    with libraries_silent():
+        x = np.stack([read_image(path, shape) for path in paths])
+    said = opinions(run, x)
     if out is None:
         print("\n".join(lines(paths, said)))
     else:
         write_atomically(out, table(paths, said).encode())
         print(f"wrote {out}: {len(paths)} images")
     return 0
+
+
+@contextlib.contextmanager
+def libraries_silent() -> Iterator[None]:
+    """Without the lines that libtiff writes on standard error of a damaged image, beside the one that refuses it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
 
 
 def lines(paths: Sequence[Path], said: Opinions) -> list[str]:

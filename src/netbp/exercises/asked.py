@@ -16,7 +16,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from netbp.exercises.asking import Asking, StudentError, WrongError
+from netbp.exercises.checking import LARGEST
 from netbp.exercises.sheet import EXERCISES
+from netbp.files import read_regular
 
 CHECKS = {1: "sigmoid", 2: "forward", 3: "back", 4: "stochastic", 5: "convolution", 6: "softmax"}
 """The module of this package that checks each exercise."""
@@ -57,7 +59,7 @@ def functions_in(number: int, answer: Path) -> dict[str, Any]:
     sys.modules["answer"] = module  # dataclasses look their module up
     sys.path.insert(0, str(answer.parent))
     try:
-        exec(compile(answer.read_bytes(), str(answer), "exec"), module.__dict__)
+        exec(compile(read_regular(answer, LARGEST), str(answer), "exec"), module.__dict__)
     except BaseException as error:
         raise BrokenError(told(error, answer)) from None
     wanted = EXERCISES[number].functions

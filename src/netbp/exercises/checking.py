@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netbp.exercises.sheet import EXERCISES
+from netbp.files import read_regular
 
 SECONDS = 60.0
+LARGEST, NOTES = 2**20, 2**24
+"""The most bytes of an answer, and of what is written down while it is asked."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,13 @@ def check(number: int, answer: Path, seconds: float = SECONDS) -> Verdict:
     """Run the checks of exercise `number` on the file `answer`; whatever is wrong with the file is part of the verdict.
 
     This executes the file, with the rights of the caller. seconds: for the file and all questions. Raises ValueError for an
-    exercise that there is not and a time not above 0, FileNotFoundError and IsADirectoryError for what is no file.
+    exercise that there is not and a time not above 0, OSError for what is no file that can be read, or one of more than a megabyte.
     """
     if number not in EXERCISES:
         raise ValueError(f"there are exercises {min(EXERCISES)} to {max(EXERCISES)}, but exercise {number} was asked for")
     if not seconds > 0.0:
         raise ValueError(f"the time limit must be above 0 seconds, but it is {seconds!r}")
-    answer.open("rb").close()  # raises for what cannot be read
+    read_regular(answer, LARGEST)
     with tempfile.TemporaryDirectory(prefix="netbp-exercise-") as folder:
         notes = Path(folder) / "notes.jsonl"
         words = [sys.executable, "-P", "-m", "netbp.exercises.asked", str(number), str(answer.resolve()), str(notes)]
@@ -54,8 +57,20 @@ def check(number: int, answer: Path, seconds: float = SECONDS) -> Verdict:
             late, code = True, 0
         finally:
             _ended(child)
-        found = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()] if notes.exists() else []
+        found = _notes(notes) if notes.exists() else []
     return _verdict(number, answer.name, found, late, seconds, code)
+
+
+def _notes(path: Path) -> list[dict[str, str]]:
+    """The whole lines of the process's notes: it may have ended within one, and the student's file can write there, too."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in read_regular(path, NOTES).splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                note = json.loads(line)
+                if isinstance(note, dict) and all(isinstance(value, str) for value in note.values()):
+                    found.append(note)
+    return found
 
 
 def _ended(child: subprocess.Popen[bytes]) -> None:

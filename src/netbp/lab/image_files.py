@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netbp.experiments.images import is_of_images
+from netbp.files import open_regular
 from netbp.lab.frames import number
 from netbp.lab.runs import Gone
 from netbp.record import INTERRUPTED, Run
@@ -139,7 +140,7 @@ def is_training(entry: Saved, log: list[dict[str, Any]]) -> bool:
 def last_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a log, or of its end, one epoch each; [] where there is none."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - LOG))
             texts = file.read(LOG).split(b"\n")[1 if size > LOG else 0 :]
