@@ -1,4 +1,7 @@
-"""MNIST, 784-30-10, as in Nielsen's book: sigmoid, quadratic cost, rate 3.0, mini-batches of 10 by epochs, 50,000 training images.
+"""MNIST, 784-30-10, with the settings of Nielsen's book: accuracy after some epochs, and the time of one.
+
+Chapter 1 of M. A. Nielsen, Neural Networks and Deep Learning (2015, neuralnetworksanddeeplearning.com): sigmoid, quadratic cost,
+rate 3.0, mini-batches of 10 by epochs, 50,000 training images.
 
 Claims: about 91, 93 and 93.5 % of the 10,000 test images right after 1, 2 and 3 epochs, about 95 % after 30, within the
 spread of 5 seeds; at least twice the speed of PyTorch eager in the same precision.

@@ -102,7 +102,7 @@ def mnist(folder: str | os.PathLike[str] | None = None, training: int = TRAINING
     folder: where the four files are, packed (.gz) or not, under the original names or with a dot (train-images.idx3-ubyte), there
     or in raw/ or MNIST/raw/ below; None means $NETBP_DATA/mnist or $NETBP_DATA/MNIST/raw, or else the cache, to which they are
     downloaded once.
-    training: how many of the 60,000 training images to take, from the first (Nielsen's book takes 50,000 and keeps the other 10,000
+    training: how many of the 60,000 training images to take, from the first (Nielsen's book, 2015, takes 50,000 and keeps 10,000
     for validation); the test images are always 10,000. scaled: grey values as float64 in [0, 1], or else as uint8, 0 to 255, as the
     other image sets have them. Raises FileNotFoundError, saying what to put where, when a file is missing; ValueError when one is
     not the file it should be, byte for byte in its size, or when `training` is not from 1 to 60,000.

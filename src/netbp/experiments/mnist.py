@@ -1,4 +1,7 @@
-"""MNIST's handwritten digits: the network of Nielsen's book, or a small convolutional one."""
+"""MNIST's handwritten digits: the network of Nielsen's book, or a small convolutional one.
+
+M. A. Nielsen, Neural Networks and Deep Learning, 2015, neuralnetworksanddeeplearning.com, chapter 1.
+"""
 
 from __future__ import annotations
 
