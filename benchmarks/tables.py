@@ -22,8 +22,8 @@ How to read the targets. Against rivals tuned by hand the limits of Listing 6.1 
 measured; these pairs have been rows of the tables only since then. The claim about Levenberg-Marquardt is for one core each; its
 line for 2 cores sets two of netbp's against one of SciPy's, and was added when the first had been missed. MNIST's accuracies are
 held against the least and the most of 5 seeds, all of which are in the table, and also, a reading of "spread" that was added when
-the first was known to be missed, against their mean and standard deviation; Nielsen's book prints one run. `import netbp` loads NumPy
-only with the first public name that needs it, so its time says nothing of first use.
+the first was known to be missed, against their mean and standard deviation; Nielsen's book prints one run. `import netbp` loads
+NumPy only with the first public name that needs it, so its time says nothing of first use.
 """
 
 
