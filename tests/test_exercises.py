@@ -241,7 +241,7 @@ def test_the_command_lists_shows_writes_and_checks(
         (["7"], "exercises 1 to 6, but exercise 7"),
         (["0", "a.py"], "exercises 1 to 6, but exercise 0"),
         (["3", "nowhere.py"], "nowhere.py: No such file"),
-        (["3", "."], "Is a directory"),
+        (["3", "."], "is a folder: give the name of a regular file"),
         (["3", "a.py", "--seconds", "0"], "above 0 seconds"),
         (["3", "a.py", "--skeleton", "b.py"], "either an answer"),
         (["three"], "three"),

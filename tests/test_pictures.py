@@ -331,6 +331,11 @@ def test_a_jpeg_of_twelve_bits_is_refused() -> None:
 
 def huge(kind: str, side: int) -> bytes:
     """A small file that says it has so many pixels a side."""
+    if kind == "TIFF":
+        whole = tiff(np.zeros((1, 1, 1)), 8, 1)
+        for tag in (256, 257):
+            whole = whole.replace(struct.pack("<HHII", tag, 4, 1, 1), struct.pack("<HHII", tag, 4, 1, side))
+        return whole
     content = bytearray(saved(Image.new("RGB", (8, 8)), kind, **({"lossless": True} if kind == "WEBP" else {})))
     if kind == "PNG":
         content[16:24] = struct.pack(">II", side, side)
@@ -342,14 +347,15 @@ def huge(kind: str, side: int) -> bytes:
         content[6:10] = struct.pack("<HH", side, side)
     elif kind == "BMP":
         content[18:26] = struct.pack("<ii", side, side)
-    elif kind == "TIFF":
-        return tiff(np.zeros((1, 1, 1)), 8, 1).replace(struct.pack("<HHII", 256, 4, 1, 1), struct.pack("<HHII", 256, 4, 1, side))
+    elif kind == "WEBP":  # lossless: 14 bits for each side
+        side = min(side, 2**14) - 1
+        content[21:25] = (side | side << 14).to_bytes(4, "little")
     elif kind == "PPM":
         return f"P6 {side} {side} 255\n".encode()
     return bytes(content)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF"])
 def test_too_many_pixels_are_refused_before_they_are_unpacked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where another library has switched Pillow's own limit off."""
     for side in (9_000, 20_000, 65_000):
