@@ -7,7 +7,6 @@ import hashlib
 import io
 import itertools
 import json
-import math
 import os
 import shutil
 import sys
@@ -23,7 +22,7 @@ from netbp.data.download import cache_folder, write_pieces
 from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
 from netbp.data.picture import checked_shape, quiet, read_picture
-from netbp.files import named, open_regular, read_regular
+from netbp.files import named, read_regular
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -115,30 +114,15 @@ def _bytes(
     """All images and all targets, mapped from two files in the cache, which are written whole or not at all."""
     folder = cache_folder() / "imagenet"
     images, targets = folder / f"{key}-x.npy", folder / f"{key}-y.npy"
-    sizes = (len(names), int(np.prod(shape))), (len(names), classes)
-    kept = [_mapped(path, size) for path, size in zip((images, targets), sizes, strict=True)]
-    if kept[0] is None or kept[1] is None:
+    length = int(np.prod(shape))
+    if not (images.is_file() and targets.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        need, free = sum(map(math.prod, sizes)), shutil.disk_usage(folder).free
+        need, free = len(names) * (length + classes), shutil.disk_usage(folder).free
         if need > free:
             raise OSError(f"{folder} has {free:,} bytes of room, but {need:,} are needed: set NETBP_CACHE to a folder with more")
-        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), sizes[1])
-        _write(images, _read(names, shape), sizes[0])  # last: its presence says that both are whole
-        kept = [_mapped(path, size) for path, size in zip((images, targets), sizes, strict=True)]
-    x, y = kept
-    if x is None or y is None:
-        raise OSError(f"{folder} does not hold what was just written there: set NETBP_CACHE to another folder")
-    return x, y
-
-
-def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8] | None:
-    """A file's array, or None where the file is not there, or another than was written."""
-    try:
-        open_regular(path).close()
-        found = np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
-    except (OSError, ValueError, EOFError):
-        return None
-    return found if found.shape == shape and found.dtype == np.uint8 else None
+        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), (len(names), classes))
+        _write(images, _read(names, shape), (len(names), length))  # last: its presence says that both are whole
+    return np.asarray(np.load(images, mmap_mode="c")), np.asarray(np.load(targets, mmap_mode="c"))
 
 
 def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:

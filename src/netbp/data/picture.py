@@ -45,13 +45,15 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> NDA
         return read_picture(path, shape)
 
 
-def image_from_bytes(content: bytes, shape: tuple[int, int, int], name: str = "the file") -> NDArray[np.uint8]:
+def image_from_bytes(
+    content: bytes, shape: tuple[int, int, int], name: str = "the file", pixels: int = PIXELS
+) -> NDArray[np.uint8]:
     """The same from an image file's content, of whose origin nothing is known: a row (C H W,), uint8.
 
-    At most PIXELS pixels are read, and one image at a time. Raises ValueError, with `name` in it, as `read_image`.
+    At most `pixels` pixels are read, and one image at a time. Raises ValueError, with `name` in it, as `read_image`.
     """
     with quiet():
-        return decode(io.BytesIO(content), name, shape, PIXELS)
+        return decode(io.BytesIO(content), name, shape, pixels)
 
 
 @contextlib.contextmanager
