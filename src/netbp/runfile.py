@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from netbp.files import open_regular, read_regular
 from netbp.types import Array
 
 FORMAT, VERSION = "netbp run", 1
 SEAL = b"sha256:"
 DIGITS = 64
+LARGEST = 2**35  # bytes of a file that is read whole
 GLANCE = 2**24  # bytes of a member that `glance` reads
 FIRST, PLACE = b"header.npy", 30  # the first member's name, and where a zip archive has it
 NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
@@ -58,8 +60,7 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the arrays of a run's file. Raises RunFileError with one line, FileNotFoundError when there is none."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = read_regular(path, LARGEST)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {os.fspath(path)}: check the name") from None
     except (OSError, ValueError) as error:
@@ -78,7 +79,7 @@ def glance(path: str | os.PathLike[str], *names: str) -> tuple[dict[str, Any], d
     import zipfile
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             held = {info.filename: info for info in archive.infolist()}
             members = {
                 name: _array(name, archive.read(held[f"{name}.npy"]))

@@ -15,7 +15,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from netbp.files import read_regular
 from netbp.types import Indices, Matrix, Vector
+
+LARGEST = 2**31
 
 Header = Literal["auto", "yes", "no"]
 DELIMITERS = ",;\t"
@@ -172,7 +175,7 @@ def _complaint(cell: str, value: float | None) -> str:
 def _text(path: Path) -> str:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: give the path of a CSV file in it")
-    content = path.read_bytes()
+    content = read_regular(path, LARGEST)
     for signature, remedy in SIGNATURES.items():
         if content.startswith(signature):
             raise ValueError(f"{path.name} is not a CSV file but {remedy}")
