@@ -22,7 +22,6 @@ from netbp.lab.image_files import last_lines
 from netbp.runfile import glance
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, devices and links")
-ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 DENSE = nb.Network.dense(2, 3, 2)
 
 
@@ -88,10 +87,10 @@ def of_the_kernel(path: Path) -> None:
 
 
 def closed(path: Path) -> None:
-    if ROOT:
-        pytest.skip("root may read anything")
     path.touch()
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read anything")
 
 
 def empty(path: Path) -> None:
