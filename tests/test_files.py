@@ -13,7 +13,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -68,14 +68,34 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
         read_regular("a\0b")
 
 
-def test_a_file_that_grows_while_it_is_read_is_bounded() -> None:
-    """Files of /proc are regular and claim zero bytes."""
-    if not Path("/proc/self/maps").exists():
+@pytest.mark.parametrize("name", ["maps", "pagemap", "mem", "environ"])
+def test_files_of_the_kernel_are_refused(name: str) -> None:
+    """They are regular and say that they are empty; of pagemap more comes than there is memory."""
+    path = Path("/proc/self", name)
+    if not path.exists():
         pytest.skip("there is no /proc")
+    for read_it in (open_regular, read_regular, lambda path: read_regular(path, 10)):
+        with pytest.raises(NotReadError, match=rf"/proc/self/{name} (says that it is empty, but is not|cannot be read)"):
+            read_it(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened = tmp_path / "file", open_regular
+    path.write_bytes(b"seven..")
+
+    def growing(name: Path, largest: int | None = None) -> BinaryIO:
+        file, before = opened(name, largest), os.fstat
+        monkeypatch.setattr(os, "fstat", lambda descriptor: path.write_bytes(b"seven.." * 10**6) and older)
+        older = before(file.fileno())
+        return file
+
+    monkeypatch.setattr(files, "open_regular", growing)
     with pytest.raises(NotReadError, match="more than 10 bytes"):
-        read_regular("/proc/self/maps", 10)
-    assert read_regular("/proc/self/maps", 2**62).count(b"\n") > 20, "and no room is made for what is not there"
-    assert read_regular("/proc/self/maps").count(b"\n") > 20
+        read_regular(path, 10)
+    monkeypatch.undo()
+    monkeypatch.setattr(files, "open_regular", growing)
+    path.write_bytes(b"seven..")
+    assert read_regular(path) == read_regular(path, 2**62) == b"seven.." * 10**6
 
 
 # -- write_atomically ----------------------------------------------------------------------------------------------------

@@ -54,8 +54,9 @@ def named(name: str | os.PathLike[str], most: int = 160) -> str:
 def open_regular(path: str | os.PathLike[str], largest: int | None = None) -> BinaryIO:
     """Open a regular file for reading bytes; a symbolic link to one will do.
 
-    A pipe, a device or a folder is refused without waiting for it or reading from it. largest: the most bytes that the file may
-    hold. Raises NotReadError where it is no regular file or a larger one, and OSError where it cannot be opened.
+    A pipe, a device or a folder is refused without waiting for it or reading from it, and so is a file of the kernel's that says
+    it is empty: some never end. largest: the most bytes that the file may hold. Raises NotReadError where it is no regular file or
+    a larger one, and OSError where it cannot be opened.
     """
     if "\0" in os.fsdecode(path):
         raise NotReadError(errno.EINVAL, f"{named(path)} cannot be read: the name holds a NUL character")
@@ -63,11 +64,24 @@ def open_regular(path: str | os.PathLike[str], largest: int | None = None) -> Bi
     # O_NONBLOCK: opening what has meanwhile become a pipe that nobody writes to does not wait
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _check_regular(path, os.fstat(descriptor), largest)
+        found = os.fstat(descriptor)
+        _check_regular(path, found, largest)
+        if found.st_size == 0 and _first(path, descriptor):  # a file of the kernel's, of which some never end
+            raise NotReadError(errno.EINVAL, f"{named(path)} says that it is empty, but is not: give the name of a regular file")
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _first(path: str | os.PathLike[str], descriptor: int) -> bytes:
+    """The first byte of a file, b"" of an empty one; the next reader has it, too."""
+    try:
+        first = os.read(descriptor, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError as error:
+        raise NotReadError(error.errno, f"{named(path)} cannot be read: {error.strerror}") from None
+    return first
 
 
 def _check_regular(path: str | os.PathLike[str], found: os.stat_result, largest: int | None) -> None:
@@ -85,15 +99,12 @@ def read_regular(path: str | os.PathLike[str], largest: int | None = None) -> by
     with open_regular(path, largest) as file:
         length = os.fstat(file.fileno()).st_size + 1  # one more than there should be, but not `largest`: room for it is made first
         while True:
-            piece: bytes | None = file.read(length)
-            if piece is None:  # a file of the kernel's that has nothing to say at present
-                raise NotReadError(errno.EAGAIN, f"{named(path)} cannot be read at once: give the name of a regular file")
-            pieces.append(piece)
+            pieces.append(file.read(length))
             if largest is not None and sum(map(len, pieces)) > largest:
                 raise NotReadError(errno.EFBIG, f"{named(path)} holds more than {largest:,} bytes, the most that are read here")
-            if len(piece) < length:
+            if len(pieces[-1]) < length:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            length = PIECE  # it grows, or says that it is empty, as files of the kernel do
+            length = PIECE  # it grows
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]) -> None:
