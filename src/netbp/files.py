@@ -9,6 +9,9 @@ import stat
 from collections.abc import Iterable
 from typing import BinaryIO
 
+PIECE = 2**20
+"""Bytes that are read at a time where nothing says how many there are."""
+
 REMEDIES = {
     errno.ENOSPC: "the disk is full: make room or choose another disk",
     errno.EDQUOT: "the disk quota is used up: make room or choose another disk",
@@ -29,9 +32,6 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-
-
-PIECE = 2**20
 
 
 class NotWrittenError(OSError):
