@@ -101,7 +101,9 @@ def check_sizes(file: BinaryIO, variables: Sequence[tuple[bool, int]], most: int
     """
     count = sum(entries for wanted, entries in variables if wanted)
     if 8 * count > most or any(entries < 0 for _, entries in variables):
-        raise RefusedError(f"it says that it holds {count:,} entries, more than a file of its size should")
+        raise RefusedError(
+            f"it says that it holds {count:,} entries, more than a file of its size should: save it unpacked, with -v6"
+        )
     for (wanted, entries), (kind, start, length) in zip(variables, elements(file), strict=False):
         most_inflated = 16 * entries + SLACK  # two doubles each, and the name
         if wanted and kind == COMPRESSED and inflated(file, start, length, most_inflated) > most_inflated:

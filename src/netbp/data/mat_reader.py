@@ -81,7 +81,7 @@ def variables(path: Path, x: str, y: str | None) -> dict[str, Array | Foreign]:
     if refused == "7.3":
         raise _other_version(path)
     if refused:
-        raise ValueError(f"{named(path.name)} cannot be read as a .mat file: {named(refused, 120)}")
+        raise ValueError(f"{named(path.name)} cannot be read as a .mat file: {named(refused, 160)}")
     return found
 
 
