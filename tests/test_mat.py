@@ -233,9 +233,18 @@ def matrix(m: int, n: int, name: bytes, size: int, kind: int = 6) -> bytes:
     return struct.pack("<II", 14, min(len(inside) + size, 2**32 - 1)) + inside
 
 
+def swapped(m: int, n: int, name: bytes, size: int) -> bytes:
+    """The same as `packed(matrix(...), zeros)`, big-endian; what should say so is not what it should be, which SciPy ignores."""
+    inside = struct.pack(">IIII", 6, 8, 6, 0) + struct.pack(">IIii", 5, 8, m, n)
+    inside += struct.pack(">HH4s", len(name), 1, name) + struct.pack(">II", 9, size)
+    body = zlib.compress(struct.pack(">II", 14, len(inside) + size) + inside + ZEROS, 9)
+    return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00XX" + struct.pack(">II", 15, len(body)) + body
+
+
 ZEROS = bytes(2**26)
 BOMBS = {
     "packed zeros": (packed(matrix(2**12, 2**11, b"x", 2**26), ZEROS), "it says that it holds 8,388,608 entries"),
+    "more zeros than it says, big-endian": (swapped(2, 2, b"x", 2**26), "it unpacks to more than it says"),
     "more zeros than it says": (packed(matrix(2, 2, b"x", 2**26), ZEROS), "it unpacks to more than it says"),
     "a claim": (packed(matrix(2**30, 2**30, b"x", 2**31)), "it says that it holds 1,152,921,504,606,846,976 entries"),
     "a claim of a sparse matrix": (packed(matrix(2**30, 2**30, b"x", 8, kind=5)), "it says that it holds"),

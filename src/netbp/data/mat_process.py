@@ -113,10 +113,11 @@ def check_sizes(file: BinaryIO, variables: Sequence[tuple[bool, int]], most: int
 def elements(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
     """The elements of a file of version 5 to 7: kind, where it starts, and how many bytes it has; none of version 4."""
     file.seek(0)
-    order = {b"IM": "little", b"MI": "big"}.get(file.read(128)[126:])
-    at = 128
-    while order and len(tag := file.read(8)) == 8:
-        kind, length = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))  # type: ignore[arg-type]
+    head, at = file.read(128), 128
+    if 0 in head[:4]:
+        return
+    while len(tag := file.read(8)) == 8:
+        kind, length = (int.from_bytes(part, "little" if head[126:] == b"IM" else "big") for part in (tag[:4], tag[4:]))
         at += 8
         yield kind, at, length
         at += length
