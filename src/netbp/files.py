@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import BinaryIO
 
 PIECE = 2**20
@@ -32,6 +33,9 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+_protected: ContextVar[Mapping[tuple[int, int], str]] = ContextVar("protected")
 
 
 class NotWrittenError(OSError):
@@ -127,6 +131,35 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | Iterable[byt
         raise _not_written(path, error) from None
 
 
+@contextlib.contextmanager
+def protected(paths: Iterable[str | os.PathLike[str]]) -> Iterator[None]:
+    """While this lasts, refuse to write to the files at these paths, by whatever other name or link; what is not there, is not."""
+    found = dict(_protected.get({}))
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            found[_identity(path)] = os.fspath(path)
+    token = _protected.set(found)
+    try:
+        yield
+    finally:
+        _protected.reset(token)
+
+
+def same_place(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths name the same file, one that is there or one to come."""
+    with contextlib.suppress(OSError, ValueError):
+        return os.path.samefile(one, other)
+    with contextlib.suppress(OSError, ValueError):
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
+    return False
+
+
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """The device and the number of the file there: the same by every name that it has."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work."""
     try:
@@ -142,6 +175,10 @@ def _target(path: str | os.PathLike[str]) -> str:
     target = os.path.realpath(os.fspath(path))
     if stat.S_ISDIR(_mode(target) or 0):
         raise OSError(errno.EISDIR, "it is a folder")
+    kept = _protected.get({})
+    if kept and os.path.exists(target) and (other := kept.get(_identity(target))) is not None:
+        also = "it" if other == os.fspath(path) else f"{other!r}, which is the same file,"
+        raise OSError(errno.EEXIST, f"{also} is read by this command: give another name")
     return target
 
 

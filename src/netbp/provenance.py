@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 LISTED = 32
-"""Arrays up to this many entries are listed in the settings; longer ones are told by their SHA-256."""
+"""Arrays of numbers up to this many entries are listed in the settings; longer ones are told by their SHA-256. Names are listed."""
 
 _described: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
@@ -66,7 +66,7 @@ def plain(value: Any) -> Any:
 def _plain_array(value: Any) -> Any:
     if len(value) > LISTED or isinstance(value, np.ndarray):
         array = np.asarray(value)
-        if array.size > LISTED and array.dtype != object:
+        if array.size > LISTED and array.dtype.kind in "fiubc":
             return {"shape": list(array.shape), "sha256": digest(array)}
         value = array.tolist()
     return [plain(entry) for entry in value] if isinstance(value, list | tuple) else plain(value)

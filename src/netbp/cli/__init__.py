@@ -11,26 +11,37 @@ import os
 import sys
 from collections.abc import Sequence
 
-INTERRUPTED, PIPE_CLOSED = 130, 141
+REFUSED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (sys.argv without `arguments`) and return its exit code; no error escapes as a traceback."""
+    from netbp.cli.streams import occupy_standard_streams, printing, silence
+
     if arguments is None:
         gc.set_threshold(100_000)  # imports make no garbage: looking for it after every 700 objects takes a tenth of the start-up
+        occupy_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    with printing() as out:
+        code = _reported([word for word in words if word != "--debug"], debug)
+        out.flush()
+        failure = out.failure or out.rich_proxied_file.failure
+        if failure is None:
+            return code
+        silence(out.stream)
+        if isinstance(failure, BrokenPipeError):
+            return PIPE_CLOSED
+        print(f"netbp: standard output cannot be written to: {getattr(failure, 'strerror', None) or failure}", file=sys.stderr)
+        return code or REFUSED
+
+
+def _reported(words: Sequence[str], debug: bool) -> int:
+    """The exit code of a command; what goes wrong is told on stderr."""
     stderr = sys.stderr
     try:
         quiet_unless_first()
-        code = _answer(words)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # What is still buffered would fail once more at exit: let it go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
+        return _answer(words)
     except SystemExit:  # what rich makes of a closed pipe
         return PIPE_CLOSED
     except KeyboardInterrupt:
@@ -52,7 +63,11 @@ def quiet_unless_first() -> None:
 
 
 def _answer(words: Sequence[str]) -> int:
-    from netbp.cli.application import application
+    from netbp.cli.application import application, check_written, read_by
+    from netbp.files import protected
 
-    outcome = application(words)(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+    command, bound, _ = application(words).parse_args(list(words), exit_on_error=False, print_error=False)
+    check_written(bound)
+    with protected(read_by(bound)):  # whatever the command writes, and wherever, it replaces nothing that it reads
+        outcome = command(*bound.args, **bound.kwargs)
     return outcome if isinstance(outcome, int) else 0

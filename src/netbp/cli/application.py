@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from inspect import BoundArguments
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
 from netbp import __version__
+from netbp.files import same_place
 
 PAPER, OWN, RUNS = Group("The paper", sort_key=0), Group("Your own data", sort_key=1), Group("Runs", sort_key=2)
 
@@ -17,6 +20,25 @@ HELP = """Deep learning for applied mathematicians: the system of Higham & Higha
 Try `netbp figure 7`, or `netbp paper` for all figures and numbers of the paper beside ours.
 """
 EPILOGUE = "Every command explains itself: `netbp fit --help`. With --debug, errors show their traceback."
+
+
+WRITTEN = frozenset({"out", "save", "skeleton", "confusion", "results"})
+"""Parameters that name what a command writes; every other path is something that it reads."""
+
+
+def read_by(bound: BoundArguments) -> Iterator[Path]:
+    """The paths that a command reads, from its arguments."""
+    for name, value in bound.arguments.items():
+        if name not in WRITTEN:
+            yield from (path for path in (value if isinstance(value, tuple) else (value,)) if isinstance(path, Path))
+
+
+def check_written(bound: BoundArguments) -> None:
+    """Raise ValueError where a command is to write two things to one file."""
+    written = {name: value for name, value in bound.arguments.items() if name in WRITTEN and isinstance(value, Path)}
+    for (one, path), (other, second) in combinations(written.items(), 2):
+        if same_place(path, second):
+            raise ValueError(f"--{one} {path} and --{other} {second} are the same file: give each its own name")
 
 
 def application(words: Sequence[str]) -> App:
@@ -32,7 +54,7 @@ def application(words: Sequence[str]) -> App:
     app.command(lab, group=PAPER)
     app.command(check, group=PAPER)
     app.command(exercise, group=PAPER)
-    _own_data(app, everything or asked == "fit")
+    _own_data(app, asked, everything)
     app.command(saved, name="list", group=RUNS)
     app.command(describe, group=RUNS)
     app.command(explain, group=RUNS)
@@ -85,14 +107,17 @@ def _sweeps(filled: bool) -> App:
     return app
 
 
-def _own_data(app: App, filled: bool) -> None:
-    if filled:
-        from netbp.cli.tables import fit_command
+def _own_data(app: App, asked: str, everything: bool) -> None:
+    for name, told in (
+        ("fit", "Train a network on a table of your own, to classify or to predict numbers."),
+        ("predict", "Apply a trained network to a table, or to images: predictions and, for categories, their probabilities."),
+    ):
+        if everything or asked == name:
+            from netbp.cli import tables
 
-        app.command(fit_command(), name="fit", group=OWN)
-    else:
-        app.command(App("fit", help="Train a network on a table of your own, to classify or to predict numbers.", group=OWN))
-    app.command(predict, group=OWN)
+            app.command({"fit": tables.fit_command, "predict": tables.predict_command}[name](), name=name, group=OWN)
+        else:
+            app.command(App(name, help=told, group=OWN))
 
 
 def paper(
@@ -170,23 +195,6 @@ def exercise(
     from netbp.cli.exercises import exercise_it
 
     return exercise_it(number, answer, skeleton, seconds)
-
-
-def predict(
-    run: Annotated[Path, Parameter(help="a run saved by `netbp fit`, or by `netbp run cifar` or `mnist`")],
-    /,
-    *what: Annotated[Path, Parameter(help="a CSV or .mat file with the same columns, the target's there or not; or image files")],
-    out: Annotated[Path | None, Parameter(help="the CSV file to write; without it, the answer goes to the terminal")] = None,
-) -> int:
-    """Apply a trained network to a table, or to images: predictions and, for categories, their probabilities.
-
-    Images of any size are cut to the network's proportions, resized, and preprocessed as those of the run were.
-
-    Example: `netbp predict runs/fit-points.npz new.csv --out predicted.csv`
-    """
-    from netbp.cli.tables import write_predictions
-
-    return write_predictions(run, what, out)
 
 
 def saved(folder: Annotated[Path, Parameter(help="where to look for saved runs")] = Path("runs"), /) -> int:

@@ -15,7 +15,7 @@ from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import default_place
 from netbp.cli.progress import Bar
 from netbp.experiments import from_settings, settings_of
-from netbp.files import write_atomically
+from netbp.files import same_place, write_atomically
 from netbp.run import INTERRUPTED, Run
 
 TABLES = (".txt", ".csv", ".tex")
@@ -65,6 +65,8 @@ def draw_figure(
         raise ValueError(f"--run draws the run that is saved, so --{next(iter(settings)).replace('_', '-')} has no meaning with it")
     experiment = replace(experiment, **settings)
     check_picture(out, formats_of(experiment))
+    if save is not None and same_place(out, save):
+        raise ValueError(f"the picture and the run cannot both be {out}: give each its own name")
     if saved is not None:
         run = Run.load(saved)
         if not getattr(experiment, "reads_run", False):

@@ -61,4 +61,5 @@ def new_bar() -> Any:
         TaskProgressColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    return Progress(*columns, TextColumn("{task.fields[words]}"), console=Console(stderr=True), transient=True)
+    file = getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # as it is now: rich puts itself in its place
+    return Progress(*columns, TextColumn("{task.fields[words]}"), console=Console(file=file, stderr=True), transient=True)

@@ -19,7 +19,7 @@ from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, shown
 from netbp.cli.progress import Bar
 from netbp.experiments.selection import Choice, select
 from netbp.experiments.sweeps import FIT, NOTHING, Outcome, combinations, sweep
-from netbp.files import check_writable, write_atomically
+from netbp.files import protected, write_atomically
 
 TRUE, FALSE = ("yes", "true", "1"), ("no", "false", "0")
 INTERRUPTED = 130
@@ -35,22 +35,22 @@ def sweep_command(name: str, cls: type) -> Callable[..., Any]:
         out: Path | None = None,
         workers: int | None = None,
         scheduler: str | None = None,
-        table: Path | None = None,
+        results: Path | None = None,
         **given: str,
     ) -> int:
         values = {field: values_of(field, text, hints[field]) for field, text in given.items()}
         fixed = {"table": data[0]} if data else {}
         folder = Path("sweeps") / "-".join([name, *(_stem(path) for path in data)])
-        return run_sweep(name, values, out or folder, workers, scheduler, table, fixed)
+        return run_sweep(name, values, out or folder, workers, scheduler, results, fixed)
 
     hints = get_type_hints(cls)
     own = [
         flag("out", Path | None, None, f"the folder of the runs; without it, sweeps/{name}"),
         flag("workers", int | None, None, "processes on this machine; without it, one for each core"),
         flag("scheduler", str | None, None, "the address of a Dask scheduler, tcp://host:port, whose workers compute"),
-        flag("table", Path | None, None, "the CSV file of the results; without it, results.csv in the folder"),
+        flag("results", Path | None, None, "the CSV file of the results; without it, results.csv in the folder", name="--table"),
     ]
-    taken = {parameter.name for parameter in own}
+    taken = {"table", *(parameter.name for parameter in own)}
     example = f"{name} --seed 0:10" if name != FIT else "fit points.csv --target label --network 4,8,8-8 --seed 0:5"
     doc = f"{cls.__doc__}\n\nFlags take several values: 1,2,5, or 0:10 for 0 to 9. Example: `netbp sweep {example}`"
     parameters = [*(p for p in _flags(cls, hints) if p.name not in taken), *own]
@@ -121,6 +121,9 @@ def run_sweep(
     fixed: Mapping[str, Any] = NOTHING,
 ) -> int:
     """Run all combinations, print the table and write it as CSV, and what was chosen; 1 when a run failed or diverged."""
+    path = folder / "results.csv" if table is None else table
+    if path.suffix.lower() == ".npz":
+        raise ValueError(f"--table {path} would be taken for a run: let its name end in .csv")
     total = len(combinations(values))
     if total > MOST:
         raise ValueError(f"these are {total:,} runs, more than {MOST:,}: give fewer values")
@@ -138,9 +141,8 @@ def run_sweep(
         except KeyboardInterrupt:
             stopped = True
     outcomes = [found[k] for k in sorted(found)]
-    path = folder / "results.csv" if table is None else table
-    check_writable(path)
-    write_atomically(path, as_csv(outcomes, list(values)).encode())
+    with protected(outcome.path for outcome in outcomes):
+        write_atomically(path, as_csv(outcomes, list(values)).encode())
     print(as_table(outcomes, list(values)))
     if len(values.get("seed", ())) > 1 and not stopped:
         print(as_choice(select(outcomes)), end="")

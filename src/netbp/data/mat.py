@@ -11,8 +11,9 @@ import numpy as np
 
 from netbp.data import mat_reader
 from netbp.data.mat_reader import Foreign
-from netbp.data.table import Table, listed
+from netbp.data.table import Table
 from netbp.files import named, write_atomically
+from netbp.messages import listed
 from netbp.network import Network
 from netbp.types import Array, Data, Matrix
 
@@ -42,7 +43,12 @@ def read_mat(path: str | Path, x: str = "x", y: str | None = "y", points: Points
     not a .mat file or a damaged one, lacks a variable, or holds one that is not real, finite numbers or does not fit; OSError when
     it cannot be read.
     """
-    path = Path(path)
+    inputs, targets = _points(Path(path), x, y, points)
+    return Data(inputs.astype(float), None if targets is None else targets.astype(float))
+
+
+def _points(path: Path, x: str, y: str | None, points: Points) -> tuple[Array, Array | None]:
+    """What `read_mat` reads, whole numbers as they are: those beyond 2^53 are no floats."""
     variables = mat_reader.variables(path, x, y)
     if x in variables:
         inputs = _matrix(variables, x, path)
@@ -52,29 +58,32 @@ def read_mat(path: str | Path, x: str = "x", y: str | None = "y", points: Points
             inputs = inputs.T
     if y is None:
         rows = points == "rows" or (points == "auto" and x in variables and inputs.shape[0] > inputs.shape[1])
-        return Data(inputs if rows else inputs.T)
+        return np.ascontiguousarray(inputs if rows else inputs.T), None
     targets = _matrix(variables, y, path)
     if _columns(inputs.shape, targets.shape, points, path, x, y):
         inputs, targets = inputs.T, targets.T
-    return Data(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))
+    return np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
 
 
 def mat_table(path: str | Path, targets: bool = True) -> Table:
     """A .mat file's points x and targets y as a table, to fit and to predict like a CSV file.
 
     The columns are x1, ..., x<n_1> and y, or y1, ..., y<n_L>; targets as in (5), one 1 among zeros, become one column y with the
-    category's number, from 1 as MATLAB counts. targets: whether to ask for y. Raises as `read_mat` does.
+    category's number, from 1 as MATLAB counts. Whole numbers are written without a point. targets: whether to ask for y. Raises as
+    `read_mat` does.
     """
-    data = read_mat(path) if targets else read_mat(path, y=None)
-    x = np.asarray(data.x)
+    x, y = _points(Path(path), "x", "y" if targets else None, "auto")
     columns = {f"x{j}": x[:, j - 1] for j in range(1, x.shape[1] + 1)}
-    if data.y is not None:
-        y = np.asarray(data.y)
+    if y is not None:
         if y.shape[1] > 1 and bool(np.isin(y, (0.0, 1.0)).all()) and bool((y.sum(axis=1) == 1.0).all()):
             y = y.argmax(axis=1)[:, None] + 1
         columns |= {"y" if y.shape[1] == 1 else f"y{j}": y[:, j - 1] for j in range(1, y.shape[1] + 1)}
-    cells = tuple(tuple(repr(value) for value in column.tolist()) for column in columns.values())
+    cells = tuple(tuple(map(_cell, column.tolist())) for column in columns.values())
     return Table(Path(path).name, tuple(columns), cells, tuple(range(1, len(x) + 1)))
+
+
+def _cell(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2.0**63 else repr(value)
 
 
 def write_mat(run: Recorded, path: str | Path, network: Network) -> None:
@@ -107,7 +116,7 @@ def _matrix(variables: Mapping[str, Array | Foreign], name: str, path: Path) -> 
         kind, size = (value.kind if isinstance(value, Foreign) else value.dtype.name), " by ".join(map(str, value.shape))
         what = "of complex numbers" if kind == "complex" else f"of class {kind} and size {size}"
         raise ValueError(f"{path.name}: variable {name!r} is {what}, but a matrix of real numbers is needed")
-    array = value.astype(float)
+    array = value if value.dtype.kind in "iu" else value.astype(float)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         i, j = bad[0] + 1

@@ -1,145 +1,263 @@
-"""Tables of one's own: CSV files read strictly, every refusal naming row and column as a spreadsheet does.
+"""Tables of one's own: CSV files as they are, every refusal naming row and column as a spreadsheet does.
 
-Rows are counted from 1 and the header is row 1, as a spreadsheet shows them. A file without a header has its columns numbered
-"1", "2", ... from the left.
+Rows are counted from 1 and the header is row 1, as a spreadsheet shows them: empty lines and comments count, and a quoted cell of
+two lines is in one row. A file without a header has its columns numbered "1", "2", ... from the left.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import io
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from netbp.data.dialect import (
+    COMMA,
+    GROUPING,
+    POINT,
+    SEPARATORS,
+    UNTOLD,
+    Comments,
+    Decimal,
+    Header,
+    Numbering,
+    Reading,
+    Separator,
+    Thousands,
+    declared,
+    grouped,
+    number,
+    records,
+    separator_of,
+    text_of,
+)
+from netbp.data.rows import Rows, arranged
 from netbp.files import read_regular
-from netbp.types import Indices, Matrix, Vector
+from netbp.messages import counted, listed, shown
+from netbp.types import Array, Indices, Matrix, Vector
 
 LARGEST = 2**31
-
-Header = Literal["auto", "yes", "no"]
-DELIMITERS = ",;\t"
-SIGNATURES = {
-    b"PK\x03\x04": "a zipped file such as an .xlsx spreadsheet: save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an old .xls spreadsheet: save the sheet as CSV",
-    b"\x1f\x8b": "compressed with gzip: unpack it first",
-    b"\xff\xfe": "in UTF-16: save it as CSV in UTF-8",
-    b"\xfe\xff": "in UTF-16: save it as CSV in UTF-8",
-    b"%PDF": "a PDF: export the table as CSV",
-}
+"""Bytes of a table: all of it is held in memory."""
+MISSING = frozenset(
+    {"", "?", "-", "--", ".", "NA", "N/A", "n/a", "N.A.", "n.a.", "#N/A", "<NA>"}
+    | {"null", "Null", "NULL", "None", "nan", "NaN", "NAN", "-nan", "-NaN"}
+)
+"""Cells that stand for a missing value."""
 
 
-class Table(NamedTuple):
-    """The cells of a CSV file as text, stripped of surrounding blanks.
+class Remedies(NamedTuple):
+    """What to do about a cell, in words: one that is missing, and one that is no number."""
+
+    missing: str = "fill it in or delete the row"
+    text: str = "correct it, or leave the column out"
+
+
+PLAIN = Remedies()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The cells of a table as text, stripped of surrounding blanks.
 
     source: the file's name, for messages. names: the columns'. columns: their cells, as many in each. rows: the spreadsheet's
-    number of each row of cells.
+    number of each row of cells. reading: how the file is written. aside: columns that only tell the rows apart. nameless: others
+    that the header does not name, called by their place. notes: what was left out, in words.
     """
 
     source: str
     names: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]
     rows: tuple[int, ...]
+    reading: Reading = UNTOLD
+    aside: tuple[str, ...] = ()
+    nameless: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    _read: dict[tuple[str, Numbering], Vector | None] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Where the columns of each name are, counted from 0."""
+        found: dict[str, list[int]] = {}
+        for j, name in enumerate(self.names):
+            found.setdefault(name, []).append(j)
+        return found
 
     def column(self, name: str) -> tuple[str, ...]:
-        """The cells of the column `name`. Raises ValueError when there is none of that name."""
-        if name not in self.names:
-            raise ValueError(f"{self.source} has no column {name!r}: its columns are {listed(self.names)}")
-        return self.columns[self.names.index(name)]
+        """The cells of the column `name`. Raises ValueError when there is none of that name, or more than one."""
+        places = self.places.get(name)
+        if places is None:
+            near = difflib.get_close_matches(name, self.names[:1000], 1)
+            hint = f"did you mean {shown(near[0])}? Its" if near else "its"
+            raise ValueError(f"{self.source} has no column {shown(name)}: {hint} columns are {listed(self.names)}")
+        if len(places) > 1:
+            raise ValueError(
+                f"{self.source}, row 1: the name {shown(name)} stands for columns {' and '.join(str(j + 1) for j in places[:5])}: "
+                f"give each column its own name, or leave all of that name out"
+            )
+        return self.columns[places[0]]
 
-    def numbers(self, names: Sequence[str]) -> Matrix:
-        """The columns `names` as float64, (rows, len(names)). Raises ValueError, naming the first cell that is no finite number."""
-        return np.column_stack([self._numbers(name) for name in names])
+    def numbers(self, names: Sequence[str], numbering: Numbering | None = None, remedies: Remedies = PLAIN) -> Matrix:
+        """The columns `names` as float64, (rows, len(names)). Raises ValueError, naming the first cell that is no finite number.
+
+        numbering: how the numbers are written; without it, as these columns tell.
+        """
+        how = self.numbering(names) if numbering is None else numbering
+        out = np.empty((len(self.rows), len(names)))
+        for j, name in enumerate(names):
+            values = self.values(name, how)
+            if values is None or not np.isfinite(values).all():
+                raise ValueError(self._no_number(name, how, remedies))
+            out[:, j] = values
+        return out
 
     def text(self, name: str) -> tuple[str, ...]:
         """The cells of a column, none of them empty. Raises ValueError, naming the first empty one."""
         cells = self.column(name)
         for row, cell in zip(self.rows, cells, strict=True):
             if not cell:
-                raise ValueError(f"{self._place(row, name)} is empty: fill it in or delete the row")
+                raise ValueError(f"{self.place(row, name)} is empty: {PLAIN.missing}")
         return cells
 
-    def is_numeric(self, name: str) -> bool:
+    def is_numeric(self, name: str, numbering: Numbering = POINT) -> bool:
         """Whether every cell of a column is a number, finite or not."""
-        return all(number(cell) is not None for cell in self.column(name))
+        return self.values(name, numbering) is not None
 
-    def _numbers(self, name: str) -> Vector:
-        cells = self.column(name)
-        values = [number(cell) for cell in cells]
-        for row, cell, value in zip(self.rows, cells, values, strict=True):
+    def values(self, name: str, numbering: Numbering = POINT) -> Vector | None:
+        """The numbers of a column, (rows,), finite or not, or None where a cell is none; computed once."""
+        if (name, numbering) not in self._read:
+            self._read[name, numbering] = _values(self.column(name), numbering)
+        return self._read[name, numbering]
+
+    def gaps(self, name: str, numbering: Numbering = POINT) -> Indices:
+        """The places of a column's cells that stand for missing values; a lone - is a label where there is a +, too."""
+        values, cells = self.values(name, numbering), self.column(name)
+        if values is not None and np.isfinite(values).all():
+            return np.empty(0, dtype=np.int64)
+        markers = MISSING - {"-"} if "+" in cells else MISSING
+        return np.array([i for i, cell in enumerate(cells) if cell in markers], dtype=np.int64)
+
+    def numbering(self, names: Sequence[str], prior: Decimal = "auto") -> Numbering:
+        """How the numbers in these columns are written, where that was not said: with decimal commas, if a number proves it.
+
+        1,5 or 0,125 proves a decimal comma; 1,234 does not, for it may be 1234. prior: what is taken then.
+        """
+        thousands = GROUPING.get(self.reading.thousands, "")
+        point, comma = Numbering(".", thousands), Numbering(",", thousands)
+        if self.reading.decimal != "auto" or thousands in (",", "."):
+            return comma if self.reading.decimal == "comma" or (self.reading.decimal == "auto" and thousands == ".") else point
+        proven = doubtful = False
+        for name in names:
+            if self.values(name, point) is not None:
+                continue
+            cells = [cell for cell in self.column(name) if "," in cell]
+            if cells and all(c in MISSING or {point.number(c), comma.number(c)} != {None} for c in self.column(name)):
+                sure = [cell for cell in cells if not grouped(cell, ",", ".")]
+                proven, doubtful = proven or bool(sure), doubtful or not sure
+        return comma if proven or (doubtful and prior == "comma") else point
+
+    def kept(self, rows: Array) -> Table:
+        """The table with the rows of these places only."""
+        columns = tuple(tuple(cells[i] for i in rows) for cells in self.columns)
+        return replace(self, columns=columns, rows=tuple(self.rows[i] for i in rows))
+
+    def place(self, row: int, name: str) -> str:
+        """A cell in words."""
+        return f"{self.source}, row {row}, column {shown(name)}"
+
+    def _no_number(self, name: str, numbering: Numbering, remedies: Remedies) -> str:
+        for row, cell in zip(self.rows, self.column(name), strict=True):
+            value = numbering.number(cell)
             if value is None or not np.isfinite(value):
-                raise ValueError(f"{self._place(row, name)} {_complaint(cell, value)}")
-        return np.array(values, dtype=float)
-
-    def _place(self, row: int, name: str) -> str:
-        return f"{self.source}, row {row}, column {name!r}"
+                return f"{self.place(row, name)} {_complaint(cell, value, numbering, remedies)}"
+        raise AssertionError(name)
 
 
-def read_table(path: str | Path, header: Header = "auto") -> Table:
-    """Read a CSV file: comma, semicolon or tab between the cells, which may be quoted; UTF-8.
+def read_table(
+    path: str | Path,
+    header: Header = "auto",
+    *,
+    separator: Separator = "auto",
+    decimal: Decimal = "auto",
+    thousands: Thousands = "none",
+    comments: Comments = "auto",
+    encoding: str = "auto",
+    prior: Reading | None = None,
+) -> Table:
+    """Read a CSV file, with commas, semicolons, tabulators, bars or blanks between the cells, which may be quoted.
 
     header: whether row 1 names the columns; "auto" takes it for a header when none of its cells is a number, and for data when
-    all are. Raises ValueError when the file is no such table: not text, empty, without rows, ragged, or with missing or repeated
-    column names; OSError when it cannot be read.
+    all are, or its words come again below. separator: "auto" takes the one with which most cells are numbers. decimal, thousands:
+    how numbers are written; see `Table.numbering`. comments: whether lines that begin with # are left out; "auto" asks where one
+    could be a row. encoding: "auto" is UTF-8, or what a byte order mark says. prior: how another such table was written, which
+    counts where this one does not tell.
+
+    Raises ValueError when the file is no such table: not text, empty, without rows, or ragged; OSError when it cannot be read.
     """
     path = Path(path)
-    return table_of_text(_text(path), path.name, header)
+    reading = Reading(header, separator, decimal, thousands, comments, encoding).checked()
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the path of a CSV file in it")
+    return table_of_text(text_of(read_regular(path, LARGEST), path.name, encoding), path.name, reading, prior)
 
 
-def table_of_text(text: str, source: str, header: Header = "auto") -> Table:
+def table_of_text(text: str, source: str, reading: Reading = UNTOLD, prior: Reading | None = None) -> Table:
     """The table that a text holds; source: its name, for messages. Raises ValueError as `read_table` does."""
-    records = _records(text, source)
-    if not records:
-        raise ValueError(f"{source} is empty: a table needs a header row and at least one row of data")
-    named = _has_header(records[0][1], header, source)
-    width = len(records[0][1])
-    names = tuple(records[0][1]) if named else tuple(str(j) for j in range(1, width + 1))
-    if named:
-        _check_names(names, source)
-        records = records[1:]
-    if not records:
-        raise ValueError(f"{source} has a header but no rows of data: add at least one row below it")
-    for row, cells in records:
-        if len(cells) != width:
-            raise ValueError(
-                f"{source}, row {row} has {_count(len(cells), 'cell')} but row 1 has {width}: "
-                "give every row the same columns, and quote cells that contain the separator"
-            )
-    return Table(source, names, tuple(zip(*(cells for _, cells in records), strict=True)), tuple(row for row, _ in records))
+    said, text = declared(text)
+    separator = said or SEPARATORS.get(reading.separator, "")
+    if not separator:
+        before = None if prior is None else SEPARATORS.get(prior.separator)
+        separator = separator_of(text, source, reading.comments != "keep", before)
+    rows = Rows(*records(text, separator, source, reading.comments != "keep"), separator, source)
+    laid = arranged(rows, reading, MISSING)
+    words: dict[str, Separator] = {mark: word for word, mark in SEPARATORS.items()}
+    found = reading._replace(header="yes" if laid.named else "no", separator=words.get(separator, "auto"))
+    columns = tuple(zip(*(cells for _, cells in laid.records), strict=True))
+    return Table(source, laid.names, columns, tuple(row for row, _ in laid.records), found, laid.aside, laid.nameless, laid.notes)
 
 
 def labels(table: Table, name: str) -> tuple[Indices, tuple[str, ...]]:
-    """The column `name` as categories: their numbers (N,), from 0, and their names in order, as numbers where all are numbers.
+    """The column `name` as categories: their numbers (N,), from 0, and their names in order, by value where all are numbers.
 
-    Raises ValueError when a cell is empty, when there is one category only, or when one occurs once.
+    A label is a name, what stands in the cell: 1, 1.0 and 01 are three. Raises ValueError when a cell is empty, when there is one
+    category only, or when one occurs once.
     """
     cells = table.text(name)
-    if table.is_numeric(name):
-        values = table.numbers([name])[:, 0]
-        cells = tuple(f"{value:.17g}" for value in values)  # 1, 1.0 and 01 are the same label
-        classes = tuple(sorted(set(cells), key=float))
-    else:
-        for row, cell in zip(table.rows, cells, strict=True):
-            if (value := number(cell)) is not None and not np.isfinite(value):
-                raise ValueError(f"{table.source}, row {row}, column {name!r} {_complaint(cell, value)}")
-        classes = tuple(sorted(set(cells)))
     counts = Counter(cells)
+    classes = in_order(tuple(counts))
     if len(classes) == 1:
         raise ValueError(
-            f"{table.source}, column {name!r} holds one class only, {classes[0]!r}, in all {len(cells)} rows: "
+            f"{table.source}, column {shown(name)} holds one class only, {shown(classes[0])}, in all {counted(len(cells), 'row')}: "
             "a classifier needs at least two"
         )
     for row, cell in zip(table.rows, cells, strict=True):
         if counts[cell] == 1:
-            raise ValueError(
-                f"{table.source}, row {row}, column {name!r}: the label {cell!r} occurs once only: "
-                "add rows with that label or remove the row (for a target that is a number, say --task regression)"
-            )
+            raise ValueError(f"{table.place(row, name)}: the label {shown(cell)} occurs once only: {_once(cell, classes)}")
     place = {label: k for k, label in enumerate(classes)}
     return np.array([place[cell] for cell in cells], dtype=np.int64), classes
+
+
+def _once(cell: str, classes: Sequence[str]) -> str:
+    value = number(cell)
+    other = None if value is None else next((name for name in classes if name != cell and number(name) == value), None)
+    if other is not None:
+        return f"labels are names, so {shown(other)} is another one: write both alike, or say --task regression"
+    return "add rows with that label or remove the row (for a target that is a number, say --task regression)"
+
+
+def in_order(names: Sequence[str]) -> tuple[str, ...]:
+    """Different names in order: by value where all are finite numbers, otherwise as text."""
+    values = {name: number(name) for name in names}
+    if all(value is not None and np.isfinite(value) for value in values.values()):
+        return tuple(sorted(names, key=lambda name: (values[name], name)))
+    return tuple(sorted(names))
 
 
 def one_hot(codes: Indices, classes: int) -> Matrix:
@@ -147,113 +265,45 @@ def one_hot(codes: Indices, classes: int) -> Matrix:
     return np.eye(classes)[codes]
 
 
-def number(cell: str) -> float | None:
-    """The number that a cell holds, NaN and infinities included, or None; digits grouped by _ are not a number here."""
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
+def flag_value(name: str) -> str:
+    """The name of a column as it is typed behind --drop or --target."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([name])
+    return shlex.quote(text.getvalue() if name else '""')
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """The names in quotes, shortened where there are many."""
-    shown = [repr(name) for name in names]
-    return ", ".join(shown if len(shown) <= most else [*shown[: most - 2], "...", shown[-1]])
-
-
-def _complaint(cell: str, value: float | None) -> str:
-    if not cell:
-        return "is empty: fill it in or delete the row"
-    shown = repr(cell if len(cell) <= 30 else cell[:27] + "...")
-    if value is None and number(cell.replace(",", ".")) is not None:
-        return f"is {shown}, which is not a number: write the decimal point as '.' and do not group digits"
-    if value is None:
-        return f"is {shown}, which is not a number: correct it, or leave the column out"
-    return f"is {shown}, which is not a finite number: correct it or delete the row"
-
-
-def _text(path: Path) -> str:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give the path of a CSV file in it")
-    content = read_regular(path, LARGEST)
-    for signature, remedy in SIGNATURES.items():
-        if content.startswith(signature):
-            raise ValueError(f"{path.name} is not a CSV file but {remedy}")
-    if b"\0" in content:
-        raise ValueError(f"{path.name} is not a CSV file: it holds binary data (a zero byte at position {content.index(0)})")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path.name} is not in UTF-8: line {row} has the byte 0x{content[error.start]:02x}: save it as CSV in UTF-8"
-        ) from None
-
-
-def _records(text: str, source: str) -> list[tuple[int, list[str]]]:
-    """The rows with the spreadsheet's row numbers, without empty lines and without the blank rows that spreadsheets append."""
-    delimiter = _delimiter(text)
-    records = []
-    rows = _parsed(text, delimiter)
-    row = 0
-    while True:
-        row += 1
+def _values(cells: Sequence[str], numbering: Numbering) -> Vector | None:
+    if numbering == POINT:
         try:
-            cells = next(rows)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            raise ValueError(f"{source}, row {row} is not CSV ({error}): check its quotation marks") from None
-        if cells:  # an empty line is no row, but counts
-            records.append((row, cells))
-    while records and not any(records[-1][1]):
-        records.pop()
-    return records
+            values = np.array(list(map(float, cells)))
+        except ValueError:
+            return None
+        return None if "_" in "".join(cells) else values
+    found = [numbering.number(cell) for cell in cells]
+    return None if None in found else np.array(found, dtype=float)
 
 
-def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    return ([cell.strip() for cell in cells] for cells in lines)
+def _complaint(cell: str, value: float | None, numbering: Numbering, remedies: Remedies) -> str:
+    if cell in MISSING:
+        what = f"is {shown(cell)}, which stands for a missing value" if cell else "is empty"
+        return f"{what}: {remedies.missing}"
+    if value is not None:
+        return f"is {shown(cell, 30)}, which is not a finite number: correct it or delete the row"
+    return f"is {shown(cell, 30)}, which is not a number{_notation(cell, numbering) or f': {remedies.text}'}"
 
 
-def _delimiter(text: str) -> str:
-    """The separator that splits the first rows into the most columns, all rows alike where one does."""
-
-    def merit(delimiter: str) -> tuple[bool, int]:
-        widths = []
-        try:
-            for cells, _ in zip(_parsed(text, delimiter), range(20), strict=False):
-                if any(cells):
-                    widths.append(len(cells))
-        except csv.Error:
-            pass  # reported when the whole file is read
-        return len(set(widths)) == 1 and widths[0] > 1, max(widths[:1], default=0)
-
-    return max(DELIMITERS, key=merit)
-
-
-def _has_header(first: Sequence[str], header: Header, source: str) -> bool:
-    if header != "auto":
-        return header == "yes"
-    numeric = [number(cell) is not None for cell in first]
-    if any(numeric) and not all(numeric):
-        name = next(cell for cell in first if number(cell) is not None)
-        raise ValueError(
-            f"{source}, row 1 holds numbers ({name}) and other text: is it a header? Name the columns in row 1, "
-            "or say --header yes or --header no"
-        )
-    return not any(numeric)
-
-
-def _check_names(names: Sequence[str], source: str) -> None:
-    for j, name in enumerate(names, start=1):
-        if not name:
-            raise ValueError(f"{source}, row 1: column {j} of {len(names)} has no name: write one in the header")
-    for name, count in Counter(names).items():
-        if count > 1:
-            places = " and ".join(str(j) for j, other in enumerate(names, start=1) if other == name)
-            raise ValueError(f"{source}, row 1: the name {name!r} stands for columns {places}: give each column its own name")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" + ("" if n == 1 else "s")
+def _notation(cell: str, numbering: Numbering) -> str:
+    """What to do about a number that is written in another way than the others, or nothing where it is no number at all."""
+    other = COMMA if numbering.decimal == "." else POINT
+    if numbering.decimal == "." and grouped(cell, ",", "."):
+        if COMMA.number(cell) is None:
+            return " while its digits are grouped: say --thousands comma"
+        whole, small = cell.replace(",", ""), cell.replace(",", ".")
+        return f": say --thousands comma if it is {whole}, --decimal comma if it is {small}"
+    if other.number(cell) is not None:
+        word = "comma" if numbering.decimal == "." else "point"
+        return f" with the decimal mark {numbering.decimal!r} that others have: write all alike, or say --decimal {word}"
+    for word, marks in GROUPING.items():
+        if marks != numbering.decimal and grouped(cell, marks, numbering.decimal):
+            return f" while its digits are grouped: say --thousands {word}"
+    return ""

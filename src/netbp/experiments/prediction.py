@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from netbp.data.table import Table, listed, number
-from netbp.experiments.preparation import Columns, Scale, open_table
+from netbp.data.dialect import Numbering, Reading, number
+from netbp.data.table import Remedies, Table
+from netbp.experiments.preparation import Columns, Missing, open_table
+from netbp.experiments.scores import Score, confusion, score_of
 from netbp.experiments.settings import rebuilt
+from netbp.experiments.standardisation import Scale
 from netbp.frames import Library, frame
+from netbp.messages import counted, listed
 from netbp.network import Network
 from netbp.problem import Problem
-from netbp.types import Indices, Matrix, Vector
+from netbp.types import Array, Indices, Matrix, Vector
 
 if TYPE_CHECKING:
     from netbp.run import Run
@@ -25,8 +30,10 @@ class Predictions(NamedTuple):
     """What a network says of a table's rows.
 
     columns: what the network was fitted to. outputs: (N, n_L), probabilities or other outputs for categories, values in
-    their own units for numbers. predicted: (N,), the numbers of the categories, or none. truth: the targets' cells in the order of
-    `columns.targets`, or none where the table lacks them.
+    their own units for numbers; NaN for rows with missing inputs. predicted: (N,), the numbers of the categories, -1 for such rows,
+    or none. truth: the targets' cells in the order of `columns.targets`, or none where the table lacks them. known: (N,), for which
+    rows these are there. numbering: how the table's numbers are written. old: whether labels that are numbers are one for all ways
+    of writing a number, as they were in runs of earlier versions.
     """
 
     table: Table
@@ -35,105 +42,102 @@ class Predictions(NamedTuple):
     predicted: Indices | None
     truth: tuple[tuple[str, ...], ...]
     probabilities: bool
+    known: Array
+    numbering: Numbering
+    old: bool = False
+
+    @property
+    def answered(self) -> Array:
+        """For which rows there is a prediction, (N,)."""
+        return np.asarray(np.isfinite(self.outputs).all(axis=1))
 
     def score(self) -> Score | None:
-        """How right the predictions are, or None where the truth is not known for every row."""
-        if not self.truth or not all(all(cells) for cells in self.truth):
+        """How right the predictions are, over the rows whose truth is known, or None where it is of none."""
+        rows = np.flatnonzero(self.known & self.answered) if self.truth else np.empty(0, dtype=np.int64)
+        if not len(rows):
             return None
+        untold = len(self.outputs) - len(rows)
         if self.predicted is None:
-            return score_of(self.columns, self.outputs, self.table.numbers(self.columns.targets))
+            truth = [[self.numbering.number(cells[i]) for i in rows] for cells in self.truth]
+            return score_of(self.columns, self.outputs[rows], np.array(truth, dtype=float).T)._replace(untold=untold)
         places = {name: k for k, name in enumerate(self.columns.classes)}
-        codes = np.array([places.get(label_of(cell, self.columns.classes), -1) for cell in self.truth[0]])
-        return Score(
-            self.columns, len(codes), confusion=confusion(self.predicted, codes, len(places)), unknown=int((codes < 0).sum())
-        )
+        codes = np.array([places.get(self._label(self.truth[0][i]), -1) for i in rows])
+        counts = confusion(self.predicted[rows], codes, len(places))
+        return Score(self.columns, len(codes), confusion=counts, unknown=int((codes < 0).sum()), untold=untold)
 
     def frame(self, library: Library = "pandas") -> Any:
         """One row for each of the table's: the predicted category or numbers in their own units; of categories each probability."""
         names, _ = self._added()
         values = list(self.outputs.T)
-        said = [] if self.predicted is None else [[self.columns.classes[k] for k in self.predicted]]
+        said = [] if self.predicted is None else [self._said(None)]
         return frame(dict(zip(names, [*said, *values], strict=True)), library)
 
     def write(self, file: TextIO) -> None:
-        """The table with its predictions as CSV: per category its probability, or `output` where outputs are not probabilities."""
+        """The table with its predictions as CSV: per category its probability, or `output` where outputs are not probabilities.
+
+        Rows with missing inputs have empty cells there.
+        """
         names, columns = self._added()
-        kept = [j for j, name in enumerate(self.table.names) if name not in names]
+        kept = [j for j, name in enumerate(self.table.names) if name not in set(names)]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*(self.table.names[j] for j in kept), *names])
         writer.writerows(zip(*(self.table.columns[j] for j in kept), *columns, strict=True))
 
-    def _added(self) -> tuple[list[str], list[list[str]]]:
-        values = [[f"{value:.10g}" for value in column] for column in self.outputs.T]
+    def _added(self) -> tuple[list[str], list[list[Any]]]:
+        values = [["" if np.isnan(value) else f"{value:.10g}" for value in column] for column in self.outputs.T.tolist()]
         if self.predicted is None:
             return [f"predicted {name}" for name in self.columns.targets], values
         word = "probability" if self.probabilities else "output"
-        said = [self.columns.classes[k] for k in self.predicted]
         names = [f"predicted {self.columns.targets[0]}", *(f"{word} {name}" for name in self.columns.classes)]
-        return names, [said, *values]
+        return names, [self._said(""), *values]
+
+    def _said(self, nothing: Any) -> list[Any]:
+        assert self.predicted is not None
+        return [nothing if k < 0 else self.columns.classes[k] for k in self.predicted.tolist()]
+
+    def _label(self, cell: str) -> str:
+        value = number(cell) if self.old else None
+        return cell if value is None else f"{value:.17g}"
 
 
-class Score(NamedTuple):
-    """How right predictions are.
-
-    For categories: confusion, (classes, classes), predicted by true; unknown: how many labels the network was never shown. For
-    numbers: rmse and r2, (targets,), in their own units.
-    """
-
-    columns: Columns
-    points: int
-    confusion: Indices | None = None
-    unknown: int = 0
-    rmse: Vector | None = None
-    r2: Vector | None = None
-
-    @property
-    def accuracy(self) -> float:
-        """The share that is right."""
-        assert self.confusion is not None
-        return float(np.trace(self.confusion)) / self.points
-
-    def __str__(self) -> str:
-        if self.confusion is None:
-            assert self.rmse is not None
-            assert self.r2 is not None
-            lines = zip(self.columns.targets, self.rmse, self.r2, strict=True)
-            return "; ".join(f"{name}: RMSE {rmse:.4g}, R^2 {r2:.4f}" for name, rmse, r2 in lines)
-        right = int(np.trace(self.confusion))
-        strange = f" ({self.unknown} with labels that the network does not know)" if self.unknown else ""
-        return f"{right} of {self.points} right, {100 * self.accuracy:.1f} %{strange}"
-
-    def table(self) -> str:
-        """The confusion counts, rows predicted, columns true, as in figure 13."""
-        assert self.confusion is not None
-        width = max(7, *(len(name) for name in self.columns.classes)) + 2
-        lines = ["predicted \\ true".ljust(18) + "".join(name.rjust(width) for name in self.columns.classes)]
-        for name, counts in zip(self.columns.classes, self.confusion, strict=True):
-            lines.append(name.ljust(18) + "".join(str(count).rjust(width) for count in counts))
-        return "\n".join(lines)
-
-
-def predict(run: Run, path: Path) -> Predictions:
+def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Predictions:
     """Apply a run of `Fit` to a table, with the run's own standardisation and its best parameters.
+
+    The table is read as the run's was: with the same settings, and the same names. asked: settings of the reading that shall be
+    others, fields of `Reading` and `missing`. Rows with missing inputs are refused, or with `missing` "drop" not answered.
 
     Raises ValueError when the run is not of a fit, when a column that the network needs is missing, and for all that
     `netbp.data.table` refuses in those columns; the target's columns need not be there.
     """
     columns, network = fitted(run)
-    table = _table(path, columns)
-    missing = [name for name in columns.inputs if name not in table.names]
-    if missing:
+    told = run.settings.get("fields", {}) | dict(asked or {})
+    found = Reading(**run.settings["reading"]) if "reading" in run.settings else None
+    table = _table(path, columns, told, found)
+    lacking = [name for name in columns.inputs if name not in table.places]
+    if lacking:
+        what = "the column" if len(lacking) == 1 else f"the {counted(len(lacking), 'column')}"
         raise ValueError(
-            f"{table.source} lacks the column{'s' * (len(missing) > 1)} {listed(missing)} that the network was fitted to: "
-            f"it has {listed(table.names)}"
+            f"{table.source} lacks {what} {listed(lacking)} that the network was fitted to: it has {listed(table.names)}"
         )
+    there = columns.targets if all(len(table.places.get(name, ())) == 1 for name in columns.targets) else ()
+    how = table.numbering((*columns.inputs, *there), "auto" if found is None else found.decimal)
+    missing: Missing = told.get("missing", "refuse")
+    answered = _complete(table, columns.inputs, how, missing)
     x_scale, y_scale = scales(run)
     problem = _problem(run, network)
-    outputs = y_scale.undo(problem.predict(best_of(run), x_scale.apply(table.numbers(columns.inputs))))
-    predicted = np.asarray(outputs.argmax(axis=1)) if columns.classes else None
-    known = all(name in table.names for name in columns.targets)
-    truth = tuple(table.column(name) for name in columns.targets) if known else ()
-    return Predictions(table, columns, outputs, predicted, truth, run.settings["problem"]["cost"] == "softmax_log_loss")
+    some = table.kept(np.flatnonzero(answered)) if not answered.all() else table
+    x = x_scale.apply(some.numbers(columns.inputs, how, Remedies(text="correct it, for the network was fitted to this column")))
+    if len(far := np.argwhere(~np.isfinite(x))):
+        place = some.place(some.rows[far[0, 0]], columns.inputs[far[0, 1]])
+        raise ValueError(f"{place} is too far from the numbers that the network was fitted to: correct it, or delete the row")
+    outputs = np.full((len(table.rows), network.sizes[-1]), np.nan)
+    if len(x):
+        outputs[answered] = y_scale.undo(problem.predict(best_of(run), x))
+    predicted = np.where(answered, outputs.argmax(axis=1), -1) if columns.classes else None
+    truth = tuple(table.column(name) for name in there)
+    known = _known(table, columns, how, missing) if truth else np.zeros(len(table.rows), dtype=bool)
+    probable = run.settings["problem"]["cost"] == "softmax_log_loss"
+    return Predictions(table, columns, outputs, predicted, truth, probable, known, how, found is None)
 
 
 def fitted(run: Run) -> tuple[Columns, Network]:
@@ -165,13 +169,37 @@ def best_of(run: Run) -> Vector:
 
 
 def problem_of(run: Run) -> Problem:
-    """The problem that a saved run was trained on, made anew by its experiment. Raises ValueError where none of ours made it."""
+    """The problem that a saved run was trained on, made anew by its experiment.
+
+    Raises ValueError where none of ours made it, or where the table of a fit is not what it was; FileNotFoundError, saying where it
+    was looked for, where that is gone.
+    """
     from netbp.experiments import from_settings
     from netbp.experiments.table import Fit
 
     settings = run.settings
-    experiment: Any = rebuilt(Fit, settings["fields"]) if settings.get("experiment") == "fit" else from_settings(settings)
-    problem: Problem = experiment.problem()
+    if settings.get("experiment") != "fit":
+        problem: Problem = from_settings(settings).problem()
+        return problem
+    fit: Any = rebuilt(Fit, settings["fields"])
+    path = fit.table
+    if not path.exists():
+        where = "is no longer there" if path.is_absolute() else f"is not in {Path.cwd()}: say the command in the folder where it is"
+        raise FileNotFoundError(f"the run was fitted to the table {str(path)!r}, which {where}")
+    changed = f"the table {str(path)!r} is not what it was when the run was fitted to it: restore it, or fit anew"
+    try:
+        problem = fit.problem()
+    except ValueError as error:
+        raise ValueError(f"{changed} ({error})") from None
+    if "table_sha256" in settings:
+        same = settings["table_sha256"] == fit.prepared.digest
+    else:  # a run of an earlier version
+        from netbp.provenance import problem_settings
+
+        now = problem_settings(problem)
+        same = all(settings["problem"].get(part) == now[part] for part in ("points", "data", "held_out"))
+    if not same:
+        raise ValueError(changed)
     return problem
 
 
@@ -181,41 +209,48 @@ def scales(run: Run) -> tuple[Scale, Scale]:
     return x, y
 
 
-def confusion(predicted: Indices, truth: Indices, classes: int) -> Indices:
-    """How often each category was predicted, (classes, classes), rows predicted, columns true; truth -1 counts nowhere."""
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(counts, (predicted[truth >= 0], truth[truth >= 0]), 1)
-    return counts
-
-
-def score_of(columns: Columns, outputs: Matrix, truth: Matrix) -> Score:
-    """How right outputs are, both in the targets' own units: (N, targets), or probabilities and one-hot targets (N, classes)."""
-    if columns.classes:
-        table = confusion(outputs.argmax(axis=1), truth.argmax(axis=1), len(columns.classes))
-        return Score(columns, len(truth), confusion=table)
-    squares = ((outputs - truth) ** 2).sum(axis=0)
-    spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a target without spread has no R^2: NaN or -infinity says so
-        r2 = 1.0 - squares / spread
-    return Score(columns, len(truth), rmse=np.sqrt(squares / len(truth)), r2=r2)
-
-
-def label_of(cell: str, classes: tuple[str, ...]) -> str:
-    """The cell as a category's name: 1.0 is the label 1 where the labels are numbers."""
-    value = number(cell)
-    return cell if cell in classes or value is None else f"{value:.17g}"
-
-
-def _table(path: Path, columns: Columns) -> Table:
-    """The table; where neither file has a header, a table without the target has the inputs in their order."""
+def _table(path: Path, columns: Columns, told: Mapping[str, Any], found: Reading | None) -> Table:
+    """The table, named as the run's was; where that has no header, one without the targets has the other columns in their order."""
     if path.suffix.lower() == ".mat":
         try:
             return open_table(path)
         except ValueError:
             return open_table(path, targets=False)  # no targets: they are not needed
-    table = open_table(path)
-    numbered = all(name.isdecimal() for name in columns.columns) and all(name.isdecimal() for name in table.names)
-    return table._replace(names=columns.inputs) if numbered and len(table.names) == len(columns.inputs) else table
+    reading = Reading(**{name: told[name] for name in Reading._fields if name in told})
+    named = not all(name.isdecimal() for name in columns.columns) if found is None else found.header == "yes"
+    if reading.header == "auto" and (found is not None or not named):
+        reading = reading._replace(header="yes" if named else "no")
+    table = open_table(path, reading, found)
+    if named:
+        return table
+    for names in (columns.columns, tuple(name for name in columns.columns if name not in columns.targets), columns.inputs):
+        if len(table.names) == len(names):
+            return replace(table, names=names)
+    return table
+
+
+def _complete(table: Table, inputs: tuple[str, ...], how: Numbering, missing: Missing) -> Array:
+    """For which rows no input is missing, (N,). Raises ValueError where some are and that was not asked for."""
+    gaps = np.zeros(len(table.rows), dtype=bool)
+    for name in inputs if missing == "drop" else ():
+        gaps[table.gaps(name, how)] = True
+    if missing != "drop":
+        remedy = "fill it in or delete the row, or say --missing drop, which gives no answer for such rows"
+        table.numbers(inputs, how, Remedies(remedy, "correct it, for the network was fitted to this column"))
+    return ~gaps
+
+
+def _known(table: Table, columns: Columns, how: Numbering, missing: Missing) -> Array:
+    """For which rows the targets are there, (N,): numbers for a regression, labels that stand for no missing value."""
+    known = np.ones(len(table.rows), dtype=bool)
+    for name in columns.targets:
+        cells = table.column(name)
+        if not columns.classes:
+            found = [how.number(cell) for cell in cells]
+            known &= [value is not None and bool(np.isfinite(value)) for value in found]
+        else:
+            known[[i for i in table.gaps(name, how) if missing != "keep" or not cells[i]]] = False
+    return known
 
 
 def _problem(run: Run, network: Network) -> Problem:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import numpy as np
 
 from netbp import activations, costs
-from netbp.data.table import Header, Table
-from netbp.experiments.preparation import Prepared, Task, open_table, prepare
+from netbp.data.dialect import Comments, Decimal, Header, Reading, Separator, Thousands
+from netbp.data.table import Table
+from netbp.experiments.preparation import Missing, Prepared, Task, open_table, prepare
 from netbp.experiments.settings import ActivationName, EngineName, RuleName, chosen, engine_of, rule_of, settings_of, widths
+from netbp.messages import counted
 from netbp.methods.deterministic import LBFGS, NelderMead, NewtonCG, TrustRegion
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
@@ -70,6 +72,15 @@ class Fit:
     seed: int = field(default=0, metadata={"help": "where the random numbers start: split, start and order"})
     standardise: bool = field(default=True, metadata={"help": "scale columns to mean 0 and deviation 1, kept in the run"})
     header: Header = field(default="auto", metadata={"help": "whether row 1 names the columns"})
+    separator: Separator = field(default="auto", metadata={"help": "what stands between the cells"})
+    decimal: Decimal = field(default="auto", metadata={"help": "the decimal mark of the numbers"})
+    thousands: Thousands = field(default="none", metadata={"help": "what groups the digits of the numbers by three"})
+    comments: Comments = field(default="auto", metadata={"help": "whether lines that begin with # are left out"})
+    encoding: str = field(default="auto", metadata={"help": "utf-8, cp1252, ...; auto: UTF-8, or what a byte order mark says"})
+    missing: Missing = field(
+        default="refuse",
+        metadata={"help": "rows with missing values (empty, ?, NA, null, -, ...): refuse or drop them; keep takes them for labels"},
+    )
     engine: EngineName = field(default="auto", metadata={"help": "who does the arithmetic"})
 
     def __post_init__(self) -> None:
@@ -82,6 +93,7 @@ class Fit:
         if not (np.isfinite(self.rate) and self.rate > 0.0):
             raise ValueError(f"the rate must be a finite number above 0, but it is {self.rate}")
         chosen_from(MethodName, self.method, "method")
+        chosen_from(Missing, self.missing, "treatment of missing values")
         if self.method == "lm" and self.cost == "softmax_log_loss":
             raise ValueError("lm needs a sum of squares: say --cost quadratic, or choose another method")
 
@@ -90,7 +102,12 @@ class Fit:
     @cached_property
     def cells(self) -> Table:
         """The table as it was read."""
-        return open_table(self.table, self.header)
+        return open_table(self.table, self.reading)
+
+    @property
+    def reading(self) -> Reading:
+        """How the table is to be read."""
+        return Reading(**{name: getattr(self, name) for name in Reading._fields})
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -98,7 +115,7 @@ class Fit:
         rng = np.random.default_rng([self.seed, 1])
         outputs = given[-1] if len(given := self._widths()) > 2 else None
         settings = (self.target, self.drop, self.task, outputs, self.held_out, self.standardise)
-        return prepare(self.cells, *settings, rng)
+        return prepare(self.cells, *settings, rng, self.missing)
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -109,10 +126,11 @@ class Fit:
             if len(given) < 3:
                 return (inputs, *given, outputs)
             needed = "-".join(str(n) for n in (inputs, *given[1:-1], outputs))
-            what = f"{outputs} categories" if columns.classes else f"{outputs} target{'s' * (outputs > 1)}"
+            what = counted(outputs, "category" if columns.classes else "target")
             raise ValueError(
-                f"the network {self.network} has {given[0]} inputs and {given[-1]} outputs, but {self.cells.source} has "
-                f"{inputs} input column{'s' * (inputs > 1)} and {what}: say --network {needed}, or only the hidden layers"
+                f"the network {self.network} has {counted(given[0], 'input')} and {counted(given[-1], 'output')}, but "
+                f"{self.cells.source} has {counted(inputs, 'input column')} and {what}: say --network {needed}, or only the hidden "
+                "layers"
             )
         return given
 
@@ -151,13 +169,14 @@ class Fit:
     # -- the run ---------------------------------------------------------------------------------------------------
 
     def run(self, progress: Any = None, save: Any = None, resume: Any = None) -> Run:
-        """Train, and keep with the run what `predict` needs: the columns' names and the standardisation."""
+        """Train, and keep with the run what `predict` needs: the columns' names, how the table is written, the standardisation."""
         from netbp.run import train
         from netbp.stopping import no_improvement
 
         problem, prepared, rng = self.problem(), self.prepared, np.random.default_rng(self.seed)
         deviation = he if self.activation in ("relu", "leaky_relu") else glorot
         kept = {"x_mean": prepared.x.mean, "x_deviation": prepared.x.deviation}
+        told = {"columns": prepared.columns._asdict(), "reading": prepared.reading._asdict(), "table_sha256": prepared.digest}
         return train(
             problem,
             self.trainer(),
@@ -167,7 +186,7 @@ class Fit:
             until=no_improvement(self.patience) if self.patience and problem.held_out is not None else None,
             save=save,
             resume=resume,
-            settings=settings_of(self) | {"columns": prepared.columns._asdict()},
+            settings=settings_of(self) | told,
             arrays=kept | {"y_mean": prepared.y.mean, "y_deviation": prepared.y.deviation},
             progress=progress,
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from netbp.data.table import Table, number, table_of_text
+from netbp.data.dialect import Reading, number
+from netbp.data.table import Table, table_of_text
 from netbp.experiments.plane_texts import LARGEST, LETTERS, MOST_POINTS, SETS, points_of, points_text
 from netbp.types import Indices
 
@@ -17,9 +18,9 @@ def points_from(text: str) -> dict[str, Any]:
 
     Raises ValueError, naming row and column, when it is no such table, or has more points or categories than the lab takes.
     """
-    table = table_of_text(text, "the table", "no")
+    table = table_of_text(text, "the table", Reading(header="no"))
     if sum(number(column[0]) is not None for column in table.columns) < 2:  # the first row names the columns
-        table = table_of_text(text, "the table", "yes")
+        table = table_of_text(text, "the table", Reading(header="yes"))
     if len(table.names) not in (2, 3):
         raise ValueError(f"the table has {len(table.names)} columns: points need two numbers, and a category in a third column")
     if len(table.rows) > MOST_POINTS:

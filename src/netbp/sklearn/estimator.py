@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from netbp.activations import identity
 from netbp.costs import Cost
-from netbp.experiments.preparation import Scale
+from netbp.experiments.standardisation import Scale, standardisation, unscaled
 from netbp.methods import DIVERGED, FINISHED, STOPPED
 from netbp.network import Network
 from netbp.problem import Problem
@@ -197,25 +197,9 @@ class NetworkEstimator(BaseEstimator):
         return self.y_scale_.undo(Problem(self.network_, self._cost, point, engine=self.engine).output(self.p_, x))
 
 
-def standardisation(values: Matrix, weight: Vector | None) -> Scale:
-    """Mean and standard deviation of each column, in which a weight of 2 counts as two rows; deviation 1 for constant columns."""
-    largest = np.abs(values).max(axis=0)
-    largest[largest == 0.0] = 1.0
-    shares = values / largest  # so that squares do not overflow
-    mean = np.average(shares, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weight))
-    constant = deviation <= 10 * np.finfo(float).eps * len(values)
-    return Scale(mean * largest, np.where(constant, 1.0, deviation * largest))
-
-
 def stream_of(random: Any) -> np.random.Generator:
     """The stream of the batches, seeded by scikit-learn's RandomState."""
     return np.random.default_rng(random.randint(2**31 - 1))
-
-
-def unscaled(values: Matrix) -> Scale:
-    """The scale that leaves the columns as they are."""
-    return Scale(np.zeros(values.shape[1]), np.ones(values.shape[1]))
 
 
 def _counting(
