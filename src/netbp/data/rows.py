@@ -43,10 +43,11 @@ def arranged(rows: Rows, reading: Reading, missing: Collection[str]) -> Arranged
     _check_comments(comments, records, reading, rows)
     notes = (f"{counted(len(comments), 'line')} beginning with # left out",) if comments else ()
     if header is None:
-        records = _even(_without_last(records), len(records[0][1]), rows.source)
+        records = _without_last(records)
+        _even(records, len(records[0][1]), rows.source)
         return Arranged(records, tuple(str(j) for j in range(1, len(records[0][1]) + 1)), False, notes=notes)
     header = _as_long(header, records)
-    records = _even(records, len(header), rows.source)
+    _even(records, len(header), rows.source)
     return _named(header, records, notes)
 
 
@@ -93,15 +94,14 @@ def _as_long(header: list[str], records: Sequence[Record]) -> list[str]:
     return ["", *header] if len({cells[0] for _, cells in records}) == len(records) else header
 
 
-def _even(records: list[Record], width: int, source: str) -> list[Record]:
-    """The rows themselves. Raises ValueError, naming the first that has not `width` cells."""
+def _even(records: Sequence[Record], width: int, source: str) -> None:
+    """Raises ValueError, naming the first row that has not `width` cells."""
     for row, cells in records:
         if len(cells) != width:
             raise ValueError(
                 f"{source}, row {row} has {counted(len(cells), 'cell')} but row 1 has {width}: "
                 "give every row the same columns, and quote cells that contain the separator"
             )
-    return records
 
 
 def _named(header: Sequence[str], records: list[Record], notes: tuple[str, ...]) -> Arranged:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from netbp.data.dialect import Numbering, Reading, number
+from netbp.data.dialect import SEPARATORS, Numbering, Reading, number
 from netbp.data.table import Remedies, Table
 from netbp.experiments.preparation import Columns, Missing, open_table
 from netbp.experiments.scores import Score, confusion, score_of
@@ -75,16 +75,21 @@ class Predictions(NamedTuple):
     def write(self, file: TextIO) -> None:
         """The table with its predictions as CSV: per category its probability, or `output` where outputs are not probabilities.
 
-        Rows with missing inputs have empty cells there.
+        Separator and decimal mark are the table's own, commas where it has blanks. Rows with missing inputs have empty cells there.
         """
         names, columns = self._added()
         kept = [j for j, name in enumerate(self.table.names) if name not in set(names)]
-        writer = csv.writer(file, lineterminator="\n")
+        separator = SEPARATORS.get(self.table.reading.separator, ",").replace(" ", ",")
+        writer = csv.writer(file, delimiter=separator, lineterminator="\n")
         writer.writerow([*(self.table.names[j] for j in kept), *names])
         writer.writerows(zip(*(self.table.columns[j] for j in kept), *columns, strict=True))
 
     def _added(self) -> tuple[list[str], list[list[Any]]]:
-        values = [["" if np.isnan(value) else f"{value:.10g}" for value in column] for column in self.outputs.T.tolist()]
+        mark = self.numbering.decimal
+        values = [
+            ["" if np.isnan(value) else f"{value:.10g}".replace(".", mark) for value in column]
+            for column in self.outputs.T.tolist()
+        ]
         if self.predicted is None:
             return [f"predicted {name}" for name in self.columns.targets], values
         word = "probability" if self.probabilities else "output"

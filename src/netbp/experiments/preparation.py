@@ -120,7 +120,7 @@ def called(table: Table, given: tuple[str, ...]) -> tuple[str, ...]:
     found: list[str] = []
     rest = list(given)
     while rest:
-        joined = [",".join(rest[: k + 1]) for k in range(len(rest))] if rest[0] not in table.places else []
+        joined = [",".join(rest[: k + 1]).replace(", ", ",") for k in range(len(rest))] if rest[0] not in table.places else []
         k = next((k for k in reversed(range(len(joined))) if joined[k] in spaced), 0)
         found.append(spaced[joined[k]] if joined and joined[k] in spaced else rest[0])
         del rest[: k + 1]
