@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netbp.data.categories import labels, one_hot
 from netbp.data.dialect import number
-from netbp.data.table import labels, one_hot, read_table
+from netbp.data.table import read_table
 from netbp.experiments.prediction import best_of, predict
 from netbp.experiments.preparation import Columns, held_out_rows, prepare
 from netbp.experiments.scores import confusion, score_of

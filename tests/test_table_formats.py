@@ -26,7 +26,8 @@ VALUES = [[0.0, 0.0], [0.0, 1.5], [1.0, 0.25], [1.0, 1.0]]
 class File:
     """A file, the settings of the fit, and what comes of it.
 
-    said: words of the refusal; none where the table is accepted, with these inputs, classes and values. notes: words of what is told.
+    said: words of the refusal; none where the table is accepted, with these inputs, classes and values. notes: words of what is
+    told.
     """
 
     content: str | bytes

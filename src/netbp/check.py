@@ -28,6 +28,7 @@ from netbp.differences import (
 )
 from netbp.frames import Library, fields_of, frame
 from netbp.kinks import away_from_kinks, reach
+from netbp.messages import counted
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Data, Vector
@@ -112,7 +113,7 @@ def check_gradient(problem: Problem, p: ArrayLike, rng: Any = 0) -> GradientChec
     if p.shape != (problem.size,) or not np.isfinite(p).all():
         raise ValueError(f"check_gradient needs p as {problem.size} finite numbers, but p has shape {p.shape}: see Network.draw")
     assert problem.engine is not None
-    what = f"{problem.network.title}, {problem.cost!r} cost, {problem.N} points, on the {problem.engine.name} engine"
+    what = f"{problem.network.title}, {problem.cost!r} cost, {counted(problem.N, 'point')}, on the {problem.engine.name} engine"
     scales = _scales(problem.network, p)
     problem, first = _few(problem)
     smooth, note = away_from_kinks(problem, p, scales * rng.standard_normal(problem.size))
@@ -133,7 +134,7 @@ def _few(problem: Problem) -> tuple[Problem, str]:
     count = np.ones(problem.N) if problem.data.weight is None else np.asarray(problem.data.weight)
     first = np.flatnonzero(count)[:n]
     few = Data(np.asarray(problem.data.x)[first], np.asarray(problem.data.y)[first], count[first])
-    return replace(problem, data=few, held_out=None), f"On the first {len(first):,} of {problem.N:,} points."
+    return replace(problem, data=few, held_out=None), f"On the first {len(first):,} of {counted(problem.N, 'point')}."
 
 
 # -- one entry of the table ----------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}"
 
 
+def took_all(steps: int) -> str:
+    """What is said of a run that took all its steps."""
+    return "it took its only step" if steps == 1 else f"it took all {counted(steps, 'step')}"
+
+
 def shown(text: str, most: int = LONGEST_NAME) -> str:
     """A text in quotes, with what cannot be printed as escapes, cut where it is longer than `most` letters."""
     return repr(text if len(text) <= most else f"{text[: most - 3]}...")

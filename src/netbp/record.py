@@ -11,6 +11,7 @@ import numpy as np
 
 from netbp.files import write_atomically
 from netbp.frames import Library, frame
+from netbp.messages import counted
 from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED
 from netbp.provenance import plain
 from netbp.runfile import RunFileError, pack, read
@@ -104,8 +105,8 @@ class Run:
             raise RunFileError(f"{os.fspath(path)} is not a run of netbp: {type(error).__name__}, {error}") from None
 
     def __repr__(self) -> str:
-        cost = f"{np.min(self.final_cost):.6g}" + ("" if self.p.ndim == 1 else f" at best, {len(self.p)} networks")
-        return f"Run({self.status} after {self.step:,} steps, cost {cost}: {self.message})"
+        cost = f"{np.min(self.final_cost):.6g}" + ("" if self.p.ndim == 1 else f" at best, {counted(len(self.p), 'network')}")
+        return f"Run({self.status} after {counted(self.step, 'step')}, cost {cost}: {self.message})"
 
 
 def _state_arrays(prefix: str, state: State) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from netbp.files import NotWrittenError, check_writable
 from netbp.interrupts import Interrupts
+from netbp.messages import counted, took_all
 from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Method
 from netbp.problem import Problem
 from netbp.processes import ProcessLostError, is_first
@@ -185,11 +186,11 @@ class _Training:
             message = f"{received} after step {step:,} of {self.steps:,}"
             message += "; it was not saved" if self.path is None else f"; saved: go on with resume={os.fspath(self.path)!r}"
         elif not message:
-            message = f"it took all {step:,} steps"
+            message = took_all(step)
             if stuck := saturation(self.problem, self.snapshot.state.p):
                 message = f"{message}, but {stuck}"
         if again := self.snapshot.facts.get("replayed"):
-            message = f"{message}; the first {again:,} iterations were run again from the start"
+            message = f"{message}; the first {counted(again, 'iteration')} were run again from the start"
         hurried = status == INTERRUPTED and self.snapshot.cost is not None
         run = self._run(
             status,

@@ -10,6 +10,7 @@ import numpy as np
 
 from netbp.engines import REASONS, RUNNING
 from netbp.frames import Library, frame
+from netbp.messages import took_all
 from netbp.methods import Method
 from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
@@ -175,7 +176,7 @@ def _ensemble(problem: Problem, method: StochasticGradient | SteepestDescent, p:
     costs = _costs(problem, p)
     ok = np.isfinite(costs) & np.isfinite(p).all(axis=1)
     costs[~ok] = np.inf
-    return Ends(p, costs, [f"it took all {steps:,} steps" if fine else "it diverged: try a smaller rate" for fine in ok])
+    return Ends(p, costs, [took_all(steps) if fine else "it diverged: try a smaller rate" for fine in ok])
 
 
 def _least_squares(problem: Problem, method: LevenbergMarquardt, p: Matrix, steps: int) -> Ends:
@@ -224,7 +225,7 @@ def _single(problem: Problem, method: Method, p: Vector, stream: Any, steps: int
     cost = costs_of(problem.bound, state.p)
     if not np.isfinite(cost):
         cost, reason = np.inf, reason or "it diverged"
-    return Ends(state.p[None], np.array([cost]), [reason or f"it took all {steps:,} steps"])
+    return Ends(state.p[None], np.array([cost]), [reason or took_all(steps)])
 
 
 def _costs(problem: Problem, p: Matrix) -> Vector:

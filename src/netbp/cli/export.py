@@ -9,6 +9,7 @@ from netbp.cli.inspection import network_trained
 from netbp.data.mat import write_mat
 from netbp.experiments.prediction import best_of
 from netbp.files import check_writable
+from netbp.messages import counted
 from netbp.network import Network
 from netbp.run import Run
 from netbp.types import Vector
@@ -29,7 +30,7 @@ def export_run(run: Path, out: Path) -> int:
         return 0
     p = best_of(loaded) if loaded.settings.get("experiment") == "fit" else loaded.p
     if p.ndim != 1:
-        raise ValueError(f"{run} holds {len(p)} networks, but {kind} has room for one")
+        raise ValueError(f"{run} holds {counted(len(p), 'network')}, but {kind} has room for one")
     _write(network_trained(loaded.settings), p, out)
     if loaded.arrays:
         print("its inputs are what the run saw: preprocess them as netbp predict does", file=sys.stderr)
@@ -46,4 +47,4 @@ def _write(network: Network, p: Vector, out: Path) -> None:
     from netbp.engines.tensor.weights import save_safetensors
 
     save_safetensors(network, p, out)
-    print(f"wrote {out}: {network.size:,} parameters")
+    print(f"wrote {out}: {counted(network.size, 'parameter')}")

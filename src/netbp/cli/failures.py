@@ -11,6 +11,7 @@ from types import TracebackType
 
 from cyclopts import CycloptsError
 
+from netbp.messages import one_line
 from netbp.processes import ProcessLostError
 
 FAILED, REFUSED = 1, 2
@@ -22,13 +23,13 @@ def report(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, ProcessLostError):
-        print(f"netbp: {error}", file=sys.stderr)
+        print(f"netbp: {one_line(str(error))}", file=sys.stderr)
         return FAILED
     line = refusal(error)
     if line is not None:
-        print(f"netbp: {line}", file=sys.stderr)
+        print(f"netbp: {one_line(line)}", file=sys.stderr)
         return REFUSED
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    what = one_line(f"{type(error).__name__}: {error}")
     where = "above" if debug else f"in {_written(error)}"
     print(f"netbp: this should not have happened: {what}; the traceback is {where}: please report it", file=sys.stderr)
     return FAILED
@@ -76,7 +77,9 @@ def _help(error: CycloptsError) -> str:
 def _written(error: Exception) -> str:
     """The name of a file that now holds the traceback."""
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="netbp-", suffix="-traceback.txt", delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="netbp-", suffix="-traceback.txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
             traceback.print_exception(error, file=file)
             return file.name
     except OSError:

@@ -16,6 +16,7 @@ from netbp.cli.places import default_place
 from netbp.cli.progress import Bar
 from netbp.experiments import from_settings, settings_of
 from netbp.files import same_place, write_atomically
+from netbp.messages import counted
 from netbp.run import INTERRUPTED, Run
 
 TABLES = (".txt", ".csv", ".tex")
@@ -99,7 +100,7 @@ def by_epochs(experiment: Any) -> bool:
 def announced(what: str, experiment: Any, path: Path) -> str:
     """What must be trained before a figure can be drawn, and about how long that takes."""
     return (
-        f"{what} needs a trained network, and {path} holds none: it is trained now, {experiment.epochs} epochs. "
+        f"{what} needs a trained network, and {path} holds none: it is trained now, {counted(experiment.epochs, 'epoch')}. "
         "All 45 on all images take some 25 minutes on two cores; how long it takes here is said after the first steps. "
         "A run that is saved elsewhere can be named instead: see --help"
     )

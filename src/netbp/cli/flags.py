@@ -11,6 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
+from netbp.messages import counted
+
 SETTINGS = Group("Settings of the experiment", sort_key=1)
 RUNNING = Group("Options", sort_key=2)
 
@@ -90,15 +92,23 @@ def _float(text: str) -> float:
 def _tuple(tokens: Sequence[Token], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     text = tokens[0].value.strip()
     if kinds[0] is str:
-        return tuple(word.strip() for word in next(csv.reader([text], skipinitialspace=True), []))
+        return tuple(word.strip() for word in next(csv.reader([in_utf8(text)], skipinitialspace=True), []))
     text = text.strip("()[]")
     separator = "-" if kinds[0] is int and "," not in text else ","
     words = [word.strip() for word in text.split(separator) if word.strip()]
     if Ellipsis not in kinds and len(words) != len(kinds):
-        raise ValueError(f"{text!r} has {len(words)} values where {len(kinds)} are needed, separated by commas")
+        raise ValueError(f"{text!r} has {counted(len(words), 'value')} where {len(kinds)} are needed, separated by commas")
     wanted = [kinds[0]] * len(words) if Ellipsis in kinds else kinds
     readers = {int: whole, float: _float}
     return tuple(readers.get(kind, kind)(word) for kind, word in zip(wanted, words, strict=True))
+
+
+def in_utf8(word: str) -> str:
+    """An argument that is a name and not a path, as UTF-8 where Python took its bytes for another encoding, as in the C locale."""
+    try:
+        return word.encode("ascii", "surrogateescape").decode() if any("\udc80" <= c <= "\udcff" for c in word) else word
+    except UnicodeError:
+        return word
 
 
 def _without_none(hint: Any) -> Any:

@@ -17,6 +17,7 @@ from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, from_setti
 from netbp.experiments.prediction import best_of, network_of_run, problem_of
 from netbp.experiments.settings import cost_of, network_of
 from netbp.experiments.table import MethodName
+from netbp.messages import counted
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.run import Run
@@ -50,7 +51,7 @@ def describe_it(what: str) -> int:
         return 0
     run = Run.load(what)
     told = run.settings
-    print(f"{what}: {told.get('experiment') or 'a run'}, {run.status} after {run.step:,} steps")
+    print(f"{what}: {told.get('experiment') or 'a run'}, {run.status} after {counted(run.step, 'step')}")
     if run.message:
         print(f"  {run.message}")
     print(f"  cost {_costs(run.initial_cost)} -> {_costs(run.final_cost)}")
@@ -61,7 +62,7 @@ def describe_it(what: str) -> int:
                 print(f"  {name:<20} {value}")
     for name, curve in run.series.items():
         print(
-            f"recorded {name}: {len(curve.values):,} values, of steps {curve.steps[0]:,} to {curve.steps[-1]:,}"
+            f"recorded {name}: {counted(len(curve.values), 'value')}, of steps {curve.steps[0]:,} to {curve.steps[-1]:,}"
             if len(curve.steps)
             else ""
         )
@@ -73,7 +74,9 @@ def describe_it(what: str) -> int:
 def module_layout(network: Mapping[str, Any]) -> str:
     """What a run's settings tell of a torch.nn.Module: its parts with parameters."""
     shape = " x ".join(map(str, network["input"]))
-    lines = [f"a torch.nn.Module on {shape}, {network['parameters']:,} parameters, fingerprint {network['fingerprint'][:16]}"]
+    lines = [
+        f"a torch.nn.Module on {shape}, {counted(network['parameters'], 'parameter')}, fingerprint {network['fingerprint'][:16]}"
+    ]
     return "\n".join([*lines, *(f"  {layer}" for layer in network["layers"])])
 
 
@@ -104,7 +107,7 @@ def layout(network: Network) -> str:
     weighted = [(l, layer) for l, layer in enumerate(network.layers, start=2) if layer.size]
     shapes = [" x ".join(str(n) for n in layer.weight_shape) for _, layer in weighted]
     width = max(12, *map(len, shapes)) if shapes else 12
-    lines = [f"{network.title}: {network.size:,} parameters", str(network.table()), ""]
+    lines = [f"{network.title}: {counted(network.size, 'parameter')}", str(network.table()), ""]
     lines.append(f"{'':2}{'':<6} {'size':>{width}} {'in p (from 1)':>20}  activation")
     for (l, layer), shape, (w, b) in zip(weighted, shapes, network.slices, strict=True):
         sigma = network.activations[l - 2]
@@ -159,7 +162,7 @@ def _one_line(path: Path) -> str:
         run = Run.load(path)
     except (ValueError, OSError) as error:
         return f"not readable: {error}"
-    return f"{run.status}, {run.step:,} steps, cost {_costs(run.final_cost)}, {run.provenance.get('started', '')}"
+    return f"{run.status}, {counted(run.step, 'step')}, cost {_costs(run.final_cost)}, {run.provenance.get('started', '')}"
 
 
 def _costs(cost: Any) -> str:

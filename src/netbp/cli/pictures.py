@@ -14,6 +14,7 @@ import numpy as np
 from netbp.data.picture import read_image
 from netbp.experiments.images import Opinions, opinions, shape_of
 from netbp.files import check_writable, write_atomically
+from netbp.messages import counted
 from netbp.run import Run
 
 SHOWN = 5
@@ -31,7 +32,7 @@ def predict_images(run: Run, paths: Sequence[Path], out: Path | None) -> int:
         print("\n".join(lines(paths, said)))
     else:
         write_atomically(out, table(paths, said).encode())
-        print(f"wrote {out}: {len(paths)} images")
+        print(f"wrote {out}: {counted(len(paths), 'image')}")
     return 0
 
 

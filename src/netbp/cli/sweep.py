@@ -19,7 +19,8 @@ from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, shown
 from netbp.cli.progress import Bar
 from netbp.experiments.selection import Choice, select
 from netbp.experiments.sweeps import FIT, NOTHING, Outcome, combinations, sweep
-from netbp.files import protected, write_atomically
+from netbp.files import check_writable, protected, write_atomically
+from netbp.messages import counted
 
 TRUE, FALSE = ("yes", "true", "1"), ("no", "false", "0")
 INTERRUPTED = 130
@@ -122,6 +123,8 @@ def run_sweep(
 ) -> int:
     """Run all combinations, print the table and write it as CSV, and what was chosen; 1 when a run failed or diverged."""
     path = folder / "results.csv" if table is None else table
+    if path.parent.is_dir():
+        check_writable(path)
     if path.suffix.lower() == ".npz":
         raise ValueError(f"--table {path} would be taken for a run: let its name end in .csv")
     total = len(combinations(values))
@@ -151,7 +154,7 @@ def run_sweep(
         what = ", ".join(f"{field} {shown(value)}" for field, value in outcome.settings.items()) or "the run"
         print(f"netbp: {what} {outcome.status}: {outcome.message}", file=sys.stderr)
     new = sum(outcome.new for outcome in outcomes)
-    print(f"{len(outcomes)} of {total} runs, {new} of them computed now, in {folder}; the table is in {path}")
+    print(f"{len(outcomes):,} of {counted(total, 'run')}, {new:,} of them computed now, in {folder}; the table is in {path}")
     if stopped:
         print("netbp: interrupted; the same command goes on", file=sys.stderr)
         return INTERRUPTED

@@ -12,6 +12,7 @@ from typing import Any
 
 from netbp.cli.progress import new_bar
 from netbp.files import write_atomically
+from netbp.messages import counted
 from netbp.processes import is_first
 from netbp.provenance import plain
 
@@ -84,7 +85,7 @@ class Epochs:
         if not self.estimated and rate and now - self.first[1] >= ENOUGH and step - self.first[0] >= AT_LEAST and step < steps:
             self.estimated = True
             each = f"{1000 / rate:,.{0 if rate < 100 else 2}f} ms"
-            self.say(f"it will take about {duration((steps - step) / rate)}: {steps - step:,} steps at {each} each")
+            self.say(f"it will take about {duration((steps - step) / rate)}: {counted(steps - step, 'step')} at {each} each")
         if self.bar is not None:
             words = f"epoch {min(step // self.per_epoch + 1, self.epochs)}/{self.epochs}"
             if rate:

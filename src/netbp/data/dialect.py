@@ -170,7 +170,7 @@ def records(text: str, separator: str, source: str, comments: bool, most: int | 
     """
     lines = _Lines(text, separator == " ", comments)
     rows = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
-    blank = '"' in text or separator == " " or re.search(r"[^\S\r\n]", text) is not None  # is there anything to strip?
+    blank = most is not None or '"' in text or separator == " " or re.search(r"[^\S\r\n]", text)  # is there anything to strip?
     found: list[Record] = []
     while most is None or len(found) < most:
         lines.row += 1
@@ -255,13 +255,13 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]], source: str,
     words = [(j, cell) for j, cell in enumerate(first) if cell not in missing and not is_numeric(cell)]
     numbers = [cell for cell in first if cell not in missing and is_numeric(cell)]
     above = any(_all_numbers((cells[j] for cells in below[:SEEN] if j < len(cells)), missing) for j, _ in words)
-    again = any(cells[j] == word for cells in below if cells != first for j, word in words if j < len(cells))
-    if numbers and words and (above or not again):
+    named = above or not any(cells[j] == word for cells in below if cells != first for j, word in words if j < len(cells))
+    if numbers and words and named:
         raise ValueError(
             f"{source}, row 1 holds numbers ({listed(numbers[:1])}) and other text ({listed([words[0][1]])}): is it a header? Name "
             "the columns in row 1, or say --header yes or --header no"
         )
-    return not numbers and (above or not again)
+    return not numbers and named
 
 
 def _all_numbers(cells: Iterable[str], missing: Collection[str]) -> bool:

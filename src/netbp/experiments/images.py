@@ -11,6 +11,7 @@ import numpy as np
 
 from netbp.data.preprocess import Preprocessing
 from netbp.experiments.settings import settings_of
+from netbp.messages import counted
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Data, Matrix, Vector
@@ -157,7 +158,8 @@ class ImageExperiment:
             engine = f"{engine} on {facts['device']} in {facts['precision']}"
         return (
             f"{self.prepared.told}\n"
-            f"{problem.size:,} parameters, {problem.cost!r} cost, {self.epochs} epochs of {self.per_epoch} steps, {engine}"
+            f"{counted(problem.size, 'parameter')}, {problem.cost!r} cost, {counted(self.epochs, 'epoch')} of "
+            f"{counted(self.per_epoch, 'step')}, {engine}"
         )
 
     def summary(self, run: Run) -> str:

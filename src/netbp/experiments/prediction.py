@@ -101,8 +101,7 @@ class Predictions(NamedTuple):
         return [nothing if k < 0 else self.columns.classes[k] for k in self.predicted.tolist()]
 
     def _label(self, cell: str) -> str:
-        value = number(cell) if self.old else None
-        return cell if value is None else f"{value:.17g}"
+        return _one_way(cell) if self.old else cell
 
 
 def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Predictions:
@@ -193,6 +192,8 @@ def problem_of(run: Run) -> Problem:
         raise FileNotFoundError(f"the run was fitted to the table {str(path)!r}, which {where}")
     changed = f"the table {str(path)!r} is not what it was when the run was fitted to it: restore it, or fit anew"
     try:
+        if "reading" not in settings:
+            fit.__dict__["cells"] = _as_before(fit.cells, fitted(run)[0])  # where the property keeps them
         problem = fit.problem()
     except ValueError as error:
         raise ValueError(f"{changed} ({error})") from None
@@ -232,6 +233,18 @@ def _table(path: Path, columns: Columns, told: Mapping[str, Any], found: Reading
         if len(table.names) == len(names):
             return replace(table, names=names)
     return table
+
+
+def _as_before(table: Table, columns: Columns) -> Table:
+    """The table with labels that are numbers written in one way, as they were before labels were names."""
+    labels = columns.targets if columns.classes else ()
+    cells = (tuple(map(_one_way, c)) if n in labels else c for n, c in zip(table.names, table.columns, strict=True))
+    return replace(table, columns=tuple(cells))
+
+
+def _one_way(cell: str) -> str:
+    value = number(cell)
+    return cell if value is None else f"{value:.17g}"
 
 
 def _complete(table: Table, inputs: tuple[str, ...], how: Numbering, missing: Missing) -> Array:

@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from netbp.data.categories import labels, one_hot
 from netbp.data.dialect import UNTOLD, Numbering, Reading, number
 from netbp.data.mat import mat_table
-from netbp.data.table import Remedies, Table, flag_value, labels, one_hot, read_table
+from netbp.data.table import Remedies, Table, flag_value, read_table
 from netbp.experiments.standardisation import Scale, standardisation, unscaled
 from netbp.messages import counted, listed, shown
 from netbp.provenance import digest
@@ -117,16 +118,17 @@ def called(table: Table, given: tuple[str, ...]) -> tuple[str, ...]:
     Raises ValueError for a name that the table does not have.
     """
     spaced = {name.replace(", ", ","): name for name in table.names if "," in name}
+    most = max((name.count(",") + 1 for name in spaced), default=0)
     found: list[str] = []
-    rest = list(given)
-    while rest:
-        joined = [",".join(rest[: k + 1]).replace(", ", ",") for k in range(len(rest))] if rest[0] not in table.places else []
-        k = next((k for k in reversed(range(len(joined))) if joined[k] in spaced), 0)
-        found.append(spaced[joined[k]] if joined and joined[k] in spaced else rest[0])
-        del rest[: k + 1]
-    for name in found:
+    at = 0
+    while at < len(given):
+        parts = range(min(most, len(given) - at), 0, -1) if given[at] not in table.places else ()
+        joined = ((k, ",".join(given[at : at + k]).replace(", ", ",")) for k in parts)
+        k, name = next(((k, spaced[name]) for k, name in joined if name in spaced), (1, given[at]))
         if name not in table.places:
             table.column(name)  # raises
+        found.append(name)
+        at += k
     return tuple(found)
 
 

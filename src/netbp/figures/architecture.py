@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from netbp.activations import identity
 from netbp.figures.style import BLUE, INK, letters
 from netbp.layers import Conv, Dense, Dropout, Elementwise, Flatten, Flip, Layer, Pool, geometry
+from netbp.messages import counted
 from netbp.network import Network
 from netbp.windows import Shape
 
@@ -86,7 +87,7 @@ def words(layer: Layer) -> list[str]:
         case _:
             lines = [type(layer).__name__]
     if layer.size:
-        lines.append(f"{layer.size:,} parameters")
+        lines.append(counted(layer.size, "parameter"))
     sigma = getattr(layer, "activation", identity)
     return lines if sigma is identity else [*lines, activation_name(sigma.name)]
 

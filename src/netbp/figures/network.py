@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.figures.style import BLUE, INK, RED, letters
+from netbp.messages import counted
 from netbp.network import Network
 
 MOST = 10
@@ -143,7 +144,7 @@ def name_layer(ax: Any, layer: list[Neuron], L: int, n: int, top: float) -> None
     l = layer[0].layer
     lines = [f"Layer {l}", *(["(Input layer)"] if l == 1 else ["(Output layer)"] if l == L else [])]
     if len(layer) < n:
-        lines.append(f"{n:,} neurons" if l > 1 else f"{n:,} inputs")
+        lines.append(counted(n, "neuron" if l > 1 else "input"))
     size = letters(14 if L <= 4 else 12.5 if L == 5 else max(5.0, 60.0 / L))
     ax.text(layer[0].x, top, "\n".join(lines), ha="center", va="top", fontsize=size, linespacing=1.25)
 

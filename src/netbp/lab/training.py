@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netbp.lab.history import Costs, Curve, States
+from netbp.messages import took_all
 from netbp.methods import FINISHED, STOPPED, Method
 from netbp.methods.deterministic import Deterministic
 from netbp.methods.streams import restored, state_of
@@ -270,7 +271,7 @@ class Training:
     def _took(self, state: State) -> str:
         """What `train` says of a run that took all its steps."""
         stuck = saturation(self.problem, state.p)
-        return f"it took all {state.step:,} steps{f', but {stuck}' if stuck else ''}"
+        return took_all(state.step) + (f", but {stuck}" if stuck else "")
 
     def shared(self, state: State, method: Method) -> Training:
         """Another method from a state of this run on, with this run's history up to it."""
