@@ -92,7 +92,7 @@ def _float(text: str) -> float:
 def _tuple(tokens: Sequence[Token], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     text = tokens[0].value.strip()
     if kinds[0] is str:
-        return tuple(word.strip() for word in next(csv.reader([in_utf8(text)], skipinitialspace=True), []))
+        return names_in(in_utf8(text))
     text = text.strip("()[]")
     separator = "-" if kinds[0] is int and "," not in text else ","
     words = [word.strip() for word in text.split(separator) if word.strip()]
@@ -101,6 +101,14 @@ def _tuple(tokens: Sequence[Token], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     wanted = [kinds[0]] * len(words) if Ellipsis in kinds else kinds
     readers = {int: whole, float: _float}
     return tuple(readers.get(kind, kind)(word) for kind, word in zip(wanted, words, strict=True))
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Names that are written as a line of CSV: a,"b, c"; all of it is one where that is none, as with a new line."""
+    try:
+        return tuple(word.strip() for word in next(csv.reader([text], skipinitialspace=True), []))
+    except csv.Error:
+        return (text,)
 
 
 def in_utf8(word: str) -> str:
