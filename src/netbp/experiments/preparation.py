@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
 
     train, held_out: standardised points. x, y: how they were standardised. rows: the held-out points' places in `table`, counted
     from 0. table: the rows that count. reading: how the file is written, its numbers, too. digest: the SHA-256 of inputs and
-    targets in their own units. notes: what was left out, and what is worth knowing, in words.
+    targets in their own units, and of their names. notes: what was left out, and what is worth knowing, in words.
     """
 
     columns: Columns
@@ -101,7 +101,8 @@ def prepare(
         y = table.numbers(target, how, Remedies(text="correct it, or, for labels, say --task classification"))
     x = table.numbers(inputs, how, kept)
     notes += _counters(table, inputs)
-    columns, told = Columns(table.names, inputs, target, classes), digest(x, y)
+    columns = Columns(table.names, inputs, target, classes)
+    told = digest(x, y, np.frombuffer("\0".join((*inputs, *target, *classes)).encode("utf-8", "surrogatepass"), dtype=np.uint8))
     rows = held_out_rows(codes, held_out, rng)
     trained = np.setdiff1d(np.arange(len(x)), rows)
     x_scale = standardisation(x[trained]) if standard else unscaled(x)

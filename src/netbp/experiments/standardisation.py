@@ -19,11 +19,10 @@ class Scale(NamedTuple):
     deviation: Vector
 
     def apply(self, values: Matrix) -> Matrix:
-        """The standardised values, (N, columns)."""
-        if not (self.deviation > LARGE).any():
-            return (values - self.mean) / self.deviation
+        """The standardised values, (N, columns); infinite where one is too far from the mean for a float."""
         half = np.where(self.deviation > LARGE, 0.5, 1.0)
-        return (half * values - half * self.mean) / (half * self.deviation)
+        with np.errstate(over="ignore"):
+            return np.asarray((half * values - half * self.mean) / (half * self.deviation))
 
     def undo(self, values: Matrix) -> Matrix:
         """The values in their own units, (N, columns)."""
