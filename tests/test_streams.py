@@ -35,6 +35,8 @@ QUICK = ["--epochs", "1", "--engine", "reference", "--method", "descent", "--hel
         (3, "class", "3 classes"),
         (2, "input column", "2 input columns"),
         (2, "day", "2 days"),
+        (2, "epoch", "2 epochs"),
+        (2, "batch", "2 batches"),
     ],
 )
 def test_how_many_of_what(n: int, what: str, text: str) -> None:

@@ -13,7 +13,7 @@ def counted(n: int, what: str) -> str:
     """1 row, 2 rows, 1,000 categories."""
     if n != 1:
         irregular = re.search(r"[^aeiou]y$", what)
-        what = f"{what[:-1]}ies" if irregular else f"{what}es" if re.search(r"(s|x|ch|sh)$", what) else f"{what}s"
+        what = f"{what[:-1]}ies" if irregular else f"{what}es" if re.search(r"(s|x|sh|[nt]ch)$", what) else f"{what}s"
     return f"{n:,} {what}"
 
 
