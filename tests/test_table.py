@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_refused_with_row_and_column(fault: str, tmp_path: Path) -> None:
 
 def test_the_good_table_is_accepted(tmp_path: Path) -> None:
     assert Fit(written(tmp_path, GOOD), target=LABELS, held_out=0.0).problem().N == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices")
+def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    for path, what in ((tmp_path / "t.csv", "a pipe"), (Path("/dev/zero"), "a device"), (Path("/dev/null"), "a device")):
+        with pytest.raises(OSError, match=f"is {what}: give the name of a regular file"):
+            read_table(path)
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:

@@ -207,6 +207,11 @@ FILES = {
         "label,x2\n#f00,1\n#f00,2\n#0f0,3\n#0f0,4\n", inputs=("x2",), classes=("#0f0", "#f00"), flags={"comments": "keep"}
     ),
     "a name that is #": File("#,x2,label\n" + lines(CELLS), ["row 1"], inputs=("#", "x2")),
+    "several columns of text": File(
+        "a,b,c,d,label\nu,1,v,2,A\nu,1,v,2,A\nu,1,w,2,B\nu,1,w,2,B\n",
+        ["row 2", "'a'", "'u'", "the 2 columns of text", "--drop a,c"],
+    ),
+    "a separator at the end of the header only": File("x1,x2,label,\n" + lines(CELLS), x=VALUES),
     "comments only": File("# a\n# b\n", ["empty but for 2 comments"]),
     # -- numbers
     "decimal commas": File(lines(COMMAS, ";"), x=VALUES),
@@ -288,6 +293,8 @@ FILES = {
     "Parquet": File(b"PAR1....PAR1", ["Parquet", "CSV"]),
     "a .mat file by another name": File(b"MATLAB 5.0 MAT-file, Platform", [".mat"]),
     "a sign-in page": File("<!DOCTYPE html>\n<html>", ["HTML"]),
+    "JSON lines": File('{"a": 1, "b": 2}\n', ["JSON"]),
+    "JSON": File('[{"a": 1},\n {"a": 2}]', ["JSON"]),
     "ARFF": File("% title\n@relation iris\n@data\n1,2\n", ["ARFF", "@data"]),
     "zeros": File(b"a,b\n1,\x002\n", ["binary", "position 6"]),
     "empty": File("", ["empty"]),

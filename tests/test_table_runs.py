@@ -348,6 +348,9 @@ def test_labels_of_mat_files_are_names(here: Path) -> None:
     savemat("d.mat", {"x": np.arange(4.0)[None], "y": np.array([[1.0, 2.0, 1.0, 2.0]])})
     fit = Fit("d.mat", **QUICK)
     assert fit.prepared.columns.classes == ("1", "2")
+    assert fit.prepared.reading.header == "yes"
+    Path("d.csv").write_text("y,x1\n1,0\n2,1\n", encoding="utf-8")  # the same columns in a file of another kind
+    assert np.array_equal(predict(fit.run(), Path("d.csv")).outputs, predict(fit.run(), Path("d.mat")).outputs[:2])
     score = predict(fit.run(), Path("d.mat")).score()
     assert score is not None
     assert score.unknown == 0

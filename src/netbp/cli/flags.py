@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
-from netbp.messages import counted
+from netbp.messages import counted, named
 
 SETTINGS = Group("Settings of the experiment", sort_key=1)
 RUNNING = Group("Options", sort_key=2)
@@ -72,14 +72,17 @@ def _reading(hint: Any, default: Any) -> dict[str, Any]:
 
 
 def whole(text: str) -> int:
-    """The whole number that `text` writes: 1000000, 1_000_000 or 1e6. Raises ValueError for anything else."""
+    """The whole number that `text` writes: 1000000, 1_000_000 or 1e6. Raises ValueError for anything else, or 2^63 and more."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         value = _float(text)
-    if not value.is_integer():  # nor are NaN and the infinities
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(value)
+        if not value.is_integer():  # nor are NaN and the infinities
+            raise ValueError(f"{text!r} is not a whole number") from None
+        number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{named(text)} is too large: a whole number here is below 2^63")
+    return number
 
 
 def _float(text: str) -> float:

@@ -128,6 +128,8 @@ def explain_point(path: Path, point: int) -> int:
 
 def check_gradient(path: Path | None, network: str, activation: str, cost: str, seed: int) -> int:
     """Print the check of the gradient, of a saved run or of a network at a random start; 1 when it does not hold."""
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, but it is {seed}")
     rng = np.random.default_rng(seed)
     if path is not None:
         run = Run.load(path)

@@ -134,7 +134,9 @@ def text_of(content: bytes, source: str, encoding: str = "auto") -> str:
     text = _decoded(content, source, "utf-8-sig")
     if re.match(r"\s*<(!doctype|html|\?xml)", text[:200], re.IGNORECASE):
         raise ValueError(f"{source} is not a CSV file but a page of HTML or XML: fetch the table itself")
-    if re.search(r"^\s*@relation\s", text[:5000], re.IGNORECASE | re.MULTILINE):
+    if re.match(r"\s*(\[\s*)?[{\[]\s*[\"\[{]", text[:200]):
+        raise ValueError(f"{source} is not a CSV file but JSON: write it as CSV, with pandas for example")
+    if re.search(r"^[ \t]*@relation\s", text[:5000], re.IGNORECASE | re.MULTILINE):
         raise ValueError(f"{source} is not a CSV file but an ARFF file: keep what follows @data, under a row with the names")
     return text
 

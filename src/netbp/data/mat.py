@@ -10,7 +10,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from netbp.data import mat_reader
+from netbp.data.dialect import Reading
 from netbp.data.mat_reader import Foreign
+from netbp.data.table import Table
 from netbp.data.table import Table
 from netbp.files import named, write_atomically
 from netbp.messages import listed
@@ -79,7 +81,7 @@ def mat_table(path: str | Path, targets: bool = True) -> Table:
             y = y.argmax(axis=1)[:, None] + 1
         columns |= {"y" if y.shape[1] == 1 else f"y{j}": y[:, j - 1] for j in range(1, y.shape[1] + 1)}
     cells = tuple(tuple(map(_cell, column.tolist())) for column in columns.values())
-    return Table(Path(path).name, tuple(columns), cells, tuple(range(1, len(x) + 1)))
+    return Table(Path(path).name, tuple(columns), cells, tuple(range(1, len(x) + 1)), Reading("yes", "comma", "point"))
 
 
 def _cell(value: float) -> str:

@@ -86,7 +86,12 @@ def _without_last(records: list[Record]) -> list[Record]:
 
 
 def _as_long(header: list[str], records: Sequence[Record]) -> list[str]:
-    """The header with a nameless column more where all rows have one: the empty last one, or R's names of rows, all different."""
+    """The header with a nameless column more where all rows have one: the empty last one, or R's names of rows, all different.
+
+    And one less where the header alone ends in a separator.
+    """
+    if len(header) > 1 and not header[-1] and {len(cells) for _, cells in records} == {len(header) - 1}:
+        return header[:-1]
     if {len(cells) for _, cells in records} != {len(header) + 1}:
         return header
     if not any(cells[-1] for _, cells in records):

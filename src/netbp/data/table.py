@@ -39,7 +39,7 @@ from netbp.data.dialect import (
 )
 from netbp.data.rows import Rows, arranged
 from netbp.files import read_regular
-from netbp.messages import listed, shown
+from netbp.messages import listed, named, shown
 from netbp.types import Array, Indices, Matrix, Vector
 
 LARGEST = 2**31
@@ -92,13 +92,13 @@ class Table:
         """The cells of the column `name`. Raises ValueError when there is none of that name, or more than one."""
         places = self.places.get(name)
         if places is None:
-            near = difflib.get_close_matches(name, self.names[:1000], 1)
+            near = difflib.get_close_matches(name[:100], [other for other in self.names[:1000] if len(other) <= 100], 1)
             hint = f"did you mean {shown(near[0])}? Its" if near else "its"
             raise ValueError(f"{self.source} has no column {shown(name)}: {hint} columns are {listed(self.names)}")
         if len(places) > 1:
+            them = " and ".join(str(j + 1) for j in places[:5])
             raise ValueError(
-                f"{self.source}, row 1: the name {shown(name)} stands for columns {' and '.join(str(j + 1) for j in places[:5])}: "
-                f"give each column its own name, or leave all of that name out"
+                f"{self.source}, row 1: the name {shown(name)} stands for columns {them}: give each column its own name"
             )
         return self.columns[places[0]]
 
@@ -221,11 +221,11 @@ def table_of_text(text: str, source: str, reading: Reading = UNTOLD, prior: Read
     return Table(source, laid.names, columns, tuple(row for row, _ in laid.records), found, laid.aside, laid.nameless, laid.notes)
 
 
-def flag_value(name: str) -> str:
-    """The name of a column as it is typed behind --drop or --target."""
+def flag_value(*names: str) -> str:
+    """The names of columns as they are typed behind --drop or --target."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow([name])
-    return shlex.quote(text.getvalue() if name else '""')
+    csv.writer(text, lineterminator="").writerow([named(name) for name in names])
+    return shlex.quote(text.getvalue())
 
 
 def _values(cells: Sequence[str], numbering: Numbering) -> Vector | None:

@@ -91,7 +91,6 @@ def prepare(
     inputs = _inputs(table, target, drop)
     how = table.numbering((*inputs, *target))
     table, notes = complete(table, inputs, target, how, missing)
-    kept = Remedies(text="correct it, or leave the column out with --drop")
     if _classifies(table, target, task, outputs, how):
         codes, classes = labels(table, target[0])
         y = one_hot(codes, len(classes))
@@ -99,7 +98,7 @@ def prepare(
     else:
         codes, classes = np.zeros(len(table.rows), dtype=np.int64), ()
         y = table.numbers(target, how, Remedies(text="correct it, or, for labels, say --task classification"))
-    x = table.numbers(inputs, how, kept)
+    x = table.numbers(inputs, how, _text_columns(table, inputs, how))
     notes += _counters(table, inputs)
     columns = Columns(table.names, inputs, target, classes)
     told = digest(x, y, np.frombuffer("\0".join((*inputs, *target, *classes)).encode("utf-8", "surrogatepass"), dtype=np.uint8))
@@ -236,6 +235,16 @@ def _inputs(table: Table, target: tuple[str, ...], drop: tuple[str, ...]) -> tup
                 f"give each column its own name, or leave them out with --drop {flag_value(name)}"
             )
     return inputs
+
+
+def _text_columns(table: Table, inputs: Sequence[str], how: Numbering) -> Remedies:
+    """What to do about an input that is no number: of columns that hold text, all are named."""
+    drop = [n for n in inputs if table.values(n, how) is None and all(how.number(cell) is None for cell in table.column(n))]
+    if not drop:
+        return Remedies(text="correct it, or leave the column out with --drop")
+    them = "the column" if len(drop) == 1 else f"the {counted(len(drop), 'column')} of text"
+    names = flag_value(*drop) if len(drop) <= 20 else "and their names"
+    return Remedies(text=f"leave {them} out with --drop {names}, for inputs must be numbers")
 
 
 def _classifies(table: Table, target: tuple[str, ...], task: Task, outputs: int | None, how: Numbering) -> bool:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import MISSING, fields
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +86,10 @@ def _run_one(name: str, settings: Mapping[str, Any], path: Path, fixed: Mapping[
     before = Run.load(path) if path.exists() else None
     if before is not None:
         now = json.loads(json.dumps(settings_of(experiment)))
-        if any(before.settings.get(key) != value for key, value in now.items()):
+        # a field that is newer than the file had its default value then
+        usual = {f.name: plain(f.default) for f in fields(experiment) if f.default is not MISSING}
+        then = {"experiment": before.settings.get("experiment"), "fields": usual | before.settings.get("fields", {})}
+        if then != now:
             raise ValueError(f"{path} holds a run with other settings: give another --out, or delete it")
         if name == FIT and before.settings.get("problem") != json.loads(json.dumps(plain(problem_settings(experiment.problem())))):
             raise ValueError(f"{path} holds a run on other rows than {experiment.table} has now: give another --out, or delete it")

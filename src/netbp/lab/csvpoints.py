@@ -18,9 +18,9 @@ def points_from(text: str) -> dict[str, Any]:
 
     Raises ValueError, naming row and column, when it is no such table, or has more points or categories than the lab takes.
     """
-    table = table_of_text(text, "the table", Reading(header="no"))
+    table = table_of_text(text, "the table", Reading("no", comments="skip"))
     if sum(number(column[0]) is not None for column in table.columns) < 2:  # the first row names the columns
-        table = table_of_text(text, "the table", Reading(header="yes"))
+        table = table_of_text(text, "the table", Reading("yes", comments="skip"))
     if len(table.names) not in (2, 3):
         raise ValueError(f"the table has {len(table.names)} columns: points need two numbers, and a category in a third column")
     if len(table.rows) > MOST_POINTS:
