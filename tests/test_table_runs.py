@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -165,6 +166,22 @@ def test_inputs_too_far_to_be_standardised_are_refused(here: Path) -> None:
     Path("n.csv").write_text("a,b\n0,0\n1e200,1\n", encoding="utf-8")
     with pytest.raises(ValueError, match="row 3, column 'a' is too far from the numbers that the network was fitted to"):
         predict(run, Path("n.csv"))
+
+
+@pytest.mark.parametrize(
+    "lie", [None, 5, [], "auto", {"header": 5}, {"separator": ["comma"]}, {"encoding": {}}, {"decimal": "x" * 9999}]
+)
+@pytest.mark.parametrize("place", ["reading", "fields"])
+def test_a_run_that_tells_nonsense_of_its_table_is_refused(place: str, lie: Any, here: Path) -> None:
+    Path("t.csv").write_text(table(), encoding="utf-8")
+    run = Fit("t.csv", target=("y",), drop=("z",), **QUICK).run()
+    if place == "fields" and isinstance(lie, dict):
+        lie = run.settings["fields"] | lie
+    elif place == "fields":
+        lie = run.settings["fields"] | {"missing": lie}
+    with pytest.raises(ValueError) as error:
+        predict(dataclasses.replace(run, settings=run.settings | {place: lie}), Path("t.csv"))
+    assert len(str(error.value)) < 300
 
 
 # -- units -------------------------------------------------------------------------------------------------------------

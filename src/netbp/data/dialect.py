@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from netbp.messages import listed, shown
 
@@ -59,12 +59,21 @@ class Reading(NamedTuple):
     comments: Comments = "auto"
     encoding: str = "auto"
 
+    @classmethod
+    def told(cls, values: Any) -> Reading:
+        """The reading that the settings of a run tell, among others. Raises ValueError where they tell none."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"how a table is to be read is not told by {shown(repr(values))}")
+        return cls(**{name: values[name] for name in cls._fields if name in values}).checked()
+
     def checked(self) -> Reading:
         """Itself. Raises ValueError for a word that none of its fields may hold."""
         words = {"header": Header, "separator": Separator, "decimal": Decimal, "thousands": Thousands, "comments": Comments}
         for name, kind in words.items():
             if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} can be {', '.join(get_args(kind))}, but {getattr(self, name)!r} was asked for")
+                raise ValueError(f"{name} can be {', '.join(get_args(kind))}, but {shown(repr(getattr(self, name)))} was asked for")
+        if not isinstance(self.encoding, str):
+            raise ValueError(f"encoding must be a name, but {shown(repr(self.encoding))} was asked for")
         if self.thousands == self.decimal:
             raise ValueError(f"a {self.decimal} cannot be the decimal mark and group the digits, too")
         return self

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_args
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from netbp.experiments.scores import Score, confusion, score_of
 from netbp.experiments.settings import rebuilt
 from netbp.experiments.standardisation import Scale
 from netbp.frames import Library, frame
-from netbp.messages import counted, listed
+from netbp.messages import counted, listed, shown
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.types import Array, Indices, Matrix, Vector
@@ -114,8 +114,8 @@ def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Pre
     `netbp.data.table` refuses in those columns; the target's columns need not be there.
     """
     columns, network = fitted(run)
-    told = run.settings.get("fields", {}) | dict(asked or {})
-    found = Reading(**run.settings["reading"]) if "reading" in run.settings else None
+    told = {**(fields if isinstance(fields := run.settings.get("fields"), Mapping) else {}), **(asked or {})}
+    found = Reading.told(run.settings["reading"]) if "reading" in run.settings else None
     table = _table(path, columns, told, found)
     lacking = [name for name in columns.inputs if name not in table.places]
     if lacking:
@@ -126,6 +126,8 @@ def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Pre
     there = columns.targets if all(len(table.places.get(name, ())) == 1 for name in columns.targets) else ()
     how = table.numbering((*columns.inputs, *there), "auto" if found is None else found.decimal)
     missing: Missing = told.get("missing", "refuse")
+    if missing not in get_args(Missing):
+        raise ValueError(f"missing can be {', '.join(get_args(Missing))}, but {shown(repr(missing))} was asked for")
     answered = _complete(table, columns.inputs, how, missing)
     x_scale, y_scale = scales(run)
     problem = _problem(run, network)
@@ -222,7 +224,7 @@ def _table(path: Path, columns: Columns, told: Mapping[str, Any], found: Reading
             return open_table(path)
         except ValueError:
             return open_table(path, targets=False)  # no targets: they are not needed
-    reading = Reading(**{name: told[name] for name in Reading._fields if name in told})
+    reading = Reading.told(told)
     named = not all(name.isdecimal() for name in columns.columns) if found is None else found.header == "yes"
     if reading.header == "auto" and (found is not None or not named):
         reading = reading._replace(header="yes" if named else "no")
