@@ -194,6 +194,9 @@ FILES = {
     "comments above": File("# measured in 1999\n#\n" + GOOD, x=VALUES, notes=["2 lines beginning with #"]),
     "comments between": File(GOOD.replace("\n1,0.25", "\n# the second half\n1,0.25"), x=VALUES, notes=["1 line beginning with #"]),
     "a comment with an open quotation mark": File('# 5" and, "\n' + GOOD, x=VALUES),
+    "no comment within a cell": File(
+        '# one\nx,label\n1,"a\n# b"\n2,"a\n# b"\n3,c\n4,c\n', inputs=("x",), classes=("a\n# b", "c"), notes=["1 line beginning"]
+    ),
     "names in a comment, as numpy writes them": File("# x1,x2,label\n" + lines(CELLS), x=VALUES),
     "names in a comment, with blanks": File("# x1 x2 label\n" + lines(CELLS, " "), x=VALUES),
     "a row that is commented out": File(

@@ -160,6 +160,20 @@ def test_columns_without_a_header_are_told_by_their_number(here: Path) -> None:
         assert np.array_equal(predict(run, Path("n.csv")).outputs, whole.outputs)
 
 
+def test_the_run_knows_whether_there_is_a_header(here: Path) -> None:
+    Path("t.csv").write_text("".join(f"{k},{k % 3},{k % 2}\n" for k in range(8)), encoding="utf-8")
+    run = Fit("t.csv", target=("3",), task="classification", **QUICK).run()
+    assert (run.settings["fields"]["header"], run.settings["reading"]["header"]) == ("auto", "no")
+    Path("n.csv").write_text("1,2,spoilt\n3,4,1\n", encoding="utf-8")  # which looks like half a header
+    answer = predict(run, Path("n.csv"))
+    assert answer.table.rows == (1, 2)
+    assert answer.score() is not None
+    Path("t.csv").write_text("x,y,label\n" + "".join(f"{k},{k % 3},{'AB'[k % 2]}\n" for k in range(8)), encoding="utf-8")
+    run = Fit("t.csv", target=("label",), **QUICK).run()
+    Path("n.csv").write_text("x,y,1999\n1,2,5\n", encoding="utf-8")
+    assert predict(run, Path("n.csv")).table.rows == (2,)
+
+
 def test_inputs_too_far_to_be_standardised_are_refused(here: Path) -> None:
     Path("t.csv").write_text(table(scale=1e-200), encoding="utf-8")
     run = Fit("t.csv", target=("y",), drop=("z",), **QUICK).run()
@@ -200,6 +214,8 @@ def test_standardised_numbers_do_not_depend_on_units() -> None:
             assert np.array_equal(scaled.undo(plain_scale.apply(x)), plain_scale.undo(plain_scale.apply(x)) * scale)
     extremes = np.array([[1.7e308], [-1.7e308]])
     assert standardisation(extremes).apply(extremes).tolist() == [[1.0], [-1.0]]
+    far = np.array([[1.7e308], [-1.6e308], [-1.6e308], [-1.6e308]])  # farther apart than the largest float
+    assert standardisation(far).apply(far)[:, 0] == pytest.approx([3**0.5, *[-(3**-0.5)] * 3])
     tiny = np.array([[5e-324], [1e-323], [0.0]])
     assert np.isfinite(standardisation(tiny).apply(tiny)).all()
 
