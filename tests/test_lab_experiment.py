@@ -343,7 +343,7 @@ def test_tables_become_points(csv, points):
     ("csv", "words"),
     [
         ("", "empty"), ("x,y\n", "no rows"), ("x\n1\n", "1 columns"), ("x,y,c\n1,two,A\n", "two"), ("1,2,A\n3,4\n", "row 2"),
-        ("1,nan,A\n", "finite"), ("1,1e9,A\n", "larger"), ("\n".join(f"{i},0,k{i}" for i in range(9)), "9 categories"),
+        ("1,nan,A\n", "missing value"), ("1,1e9,A\n", "larger"), ("\n".join(f"{i},0,k{i}" for i in range(9)), "9 categories"),
         ("x,y,c\n1,2,\n", "row 2"), ('"', "CSV"),
     ],
 )  # fmt: skip

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netbp.data.arrangement import Rows, arranged
 from netbp.data.dialect import (
     COMMA,
     GROUPING,
@@ -37,7 +38,6 @@ from netbp.data.dialect import (
     separator_of,
     text_of,
 )
-from netbp.data.rows import Rows, arranged
 from netbp.files import read_regular
 from netbp.messages import listed, named, shown
 from netbp.types import Array, Indices, Matrix, Vector
