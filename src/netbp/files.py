@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import BinaryIO
 
+from netbp.messages import named as named  # noqa: PLC0414, for those who read files
+
 PIECE = 2**20
 """Bytes that are read at a time where nothing says how many there are."""
 
@@ -47,12 +49,6 @@ class NotReadError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
-
-
-def named(name: str | os.PathLike[str], most: int = 160) -> str:
-    """A name, or another text from a file, for a message: without quotes, escaped where it cannot be printed, and shortened."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in os.fsdecode(name))
-    return text if len(text) <= most else f"{text[: most // 2 - 2]}...{text[1 - most // 2 :]}"
 
 
 def open_regular(path: str | os.PathLike[str], largest: int | None = None) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -27,9 +28,10 @@ def shown(text: str, most: int = LONGEST_NAME) -> str:
     return repr(text if len(text) <= most else f"{text[: most - 3]}...")
 
 
-def named(text: str, most: int = LONGEST_NAME) -> str:
-    """A text without quotes, with what cannot be printed as escapes, cut where it is longer than `most` letters."""
-    return printable(text if len(text) <= most else f"{text[: most - 3]}...").replace("\n", "\\n").replace("\t", "\\t")
+def named(name: str | os.PathLike[str], most: int = 160) -> str:
+    """A name, or another text from a file, without quotes: with what cannot be printed as escapes, and cut in its middle."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in os.fsdecode(name))
+    return text if len(text) <= most else f"{text[: most // 2 - 2]}...{text[1 - most // 2 :]}"
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -13,7 +13,6 @@ from netbp.data import mat_reader
 from netbp.data.dialect import Reading
 from netbp.data.mat_reader import Foreign
 from netbp.data.table import Table
-from netbp.data.table import Table
 from netbp.files import named, write_atomically
 from netbp.messages import listed
 from netbp.network import Network
@@ -112,7 +111,7 @@ def write_mat(run: Recorded, path: str | Path, network: Network) -> None:
 
 def _matrix(variables: Mapping[str, Array | Foreign], name: str, path: Path) -> Matrix:
     if name not in variables:
-        raise ValueError(f"{path.name} has no variable {name!r}: it holds {named(listed(list(variables))) or 'none'}")
+        raise ValueError(f"{path.name} has no variable {name!r}: it holds {listed(list(variables)) or 'none'}")
     value = variables[name]
     if isinstance(value, Foreign) or value.size == 0:
         kind, size = (value.kind if isinstance(value, Foreign) else value.dtype.name), " by ".join(map(str, value.shape))
