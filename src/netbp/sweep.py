@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netbp.engines import REASONS, RUNNING
+from netbp.folders import for_workers
 from netbp.frames import Library, frame
 from netbp.messages import took_all
 from netbp.methods import Method
@@ -201,7 +202,7 @@ def _in_processes(problem: Problem, method: Method, p: Matrix, streams: list[Any
         for i in range(0, len(p), size):
             yield delayed(_several)(problem, method, p[i : i + size], streams[i : i + size], steps)
 
-    return [end for piece in Parallel(n_jobs=workers)(pieces()) for end in piece]
+    return [end for piece in Parallel(n_jobs=workers, **for_workers())(pieces()) for end in piece]
 
 
 def _several(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int) -> list[Ends]:

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from cyclopts import CycloptsError
 
+from netbp.folders import temporary_folder
 from netbp.messages import one_line
 from netbp.processes import ProcessLostError
 
@@ -77,10 +78,9 @@ def _help(error: CycloptsError) -> str:
 def _written(error: Exception) -> str:
     """The name of a file that now holds the traceback."""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="netbp-", suffix="-traceback.txt", delete=False, encoding="utf-8", errors="backslashreplace"
-        ) as file:
+        descriptor, name = tempfile.mkstemp("-traceback.txt", "netbp-", temporary_folder())
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             traceback.print_exception(error, file=file)
-            return file.name
+        return name
     except OSError:
         return "no file, for none can be written (say --debug to see it)"

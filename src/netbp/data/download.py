@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from netbp.files import NotWrittenError, named, open_regular, write_atomically
+from netbp.folders import cache_folder
 
 OFFLINE: ContextVar[bool] = ContextVar("offline", default=False)
 PIECE = 2**16  # bytes that are received, or read, at a time
@@ -36,18 +37,6 @@ class Official(NamedTuple):
 
 class WrongFileError(Exception):
     """What a site sent is not the file that is known."""
-
-
-def cache_folder() -> Path:
-    """Where downloads and computed data are kept: $NETBP_CACHE, or else the user's cache for netbp. It need not exist."""
-    own = os.environ.get("NETBP_CACHE")
-    if own:
-        return Path(own)
-    try:
-        from platformdirs import user_cache_path
-    except ImportError:
-        return Path.home() / ".cache" / "netbp"
-    return user_cache_path("netbp", appauthor=False)
 
 
 def data_folder() -> Path | None:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netbp.data.download import cache_folder, write_pieces
+from netbp.data.download import write_pieces
 from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
 from netbp.data.picture import checked_shape, quiet, read_picture
 from netbp.files import named, read_regular
+from netbp.folders import cache_folder, private_folder
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -42,7 +43,7 @@ def imagenet(folder: str | os.PathLike[str], size: tuple[int, int] = (64, 64)) -
     LOC_synset_mapping.txt gives, if it is there. y is uint8 too, for a million images have a thousand targets each.
 
     Raises FileNotFoundError when the folder is not laid out so; ValueError, naming it, for a file that is not an image; OSError
-    when the cache has no room, saying how much is needed.
+    when the cache has no room, saying how much is needed, or cannot be made a folder of the user's own.
     """
     folder, shape = Path(folder), checked_shape((3, *size))
     for part in ("train", "val"):
@@ -112,11 +113,10 @@ def _bytes(
     key: str, names: Sequence[Path], labels: NDArray[np.int64], shape: tuple[int, int, int], classes: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """All images and all targets, mapped from two files in the cache, which are written whole or not at all."""
-    folder = cache_folder() / "imagenet"
+    folder = private_folder(cache_folder() / "imagenet")
     images, targets = folder / f"{key}-x.npy", folder / f"{key}-y.npy"
     length = int(np.prod(shape))
     if not (images.is_file() and targets.is_file()):
-        folder.mkdir(parents=True, exist_ok=True)
         need, free = len(names) * (length + classes), shutil.disk_usage(folder).free
         if need > free:
             raise OSError(f"{folder} has {free:,} bytes of room, but {need:,} are needed: set NETBP_CACHE to a folder with more")

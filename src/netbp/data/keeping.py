@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netbp.data.download import cache_folder
-from netbp.files import write_atomically
+from netbp.files import open_regular, write_atomically
+from netbp.folders import cache_folder, private_folder
+from netbp.notices import tell
 from netbp.types import Array, Matrix
 
 ARITHMETIC = 1  # to be counted up when the steps' arithmetic changes
@@ -38,15 +39,19 @@ def key(x: Matrix, beside: Matrix, what: Mapping[str, Any]) -> str:
 
 def load(key: str, shape: tuple[int, ...]) -> Kept | None:
     """What was kept under the key, whole, or None: what is missing, damaged or another shape is made again."""
-    images, arrays = _paths(key)
     try:
-        with arrays.open("rb") as file, np.load(file, allow_pickle=False) as packed:
+        images, arrays = _paths(key)
+        with open_regular(arrays) as file, np.load(file, allow_pickle=False) as packed:
             found = {name: packed[name] for name in packed.files}
         checksum = int(found.pop("checksum"))
+        open_regular(images).close()
         z = np.asarray(np.load(images, mmap_mode="c", allow_pickle=False))
-    except Exception:  # NumPy meets missing and damaged files with many kinds of exception
+        if z.shape != shape or z.dtype != np.float32 or zlib.crc32(z.data) != checksum:
+            raise ValueError("it is not as it was written")
+    except OSError:  # there is nothing, or no folder to keep it in, which `save` tells
         return None
-    if z.shape != shape or z.dtype != np.float32 or zlib.crc32(z.data) != checksum:
+    except Exception as error:  # NumPy meets damaged files with many kinds of exception
+        tell(f"preprocessed images that were kept on the disk are damaged, and made anew ({error})", about="damaged images")
         return None
     with contextlib.suppress(OSError):
         images.touch()  # used now
@@ -55,26 +60,31 @@ def load(key: str, shape: tuple[int, ...]) -> Kept | None:
 
 def save(key: str, z: Matrix, arrays: Mapping[str, Array]) -> None:
     """Keep the images and the arrays under the key, if the cache can be written; make room first."""
-    images, beside = _paths(key)
     header, content = io.BytesIO(), io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(z))
     np.savez(content, allow_pickle=False, **{**arrays, "checksum": np.asarray(zlib.crc32(z.data))})
-    with contextlib.suppress(OSError):  # no room, no right to write: go on without
-        images.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        images, beside = _paths(key)
         _forget(images.parent, MOST - 1)
         write_atomically(images, [header.getvalue(), z.data])
         write_atomically(beside, content.getvalue())
+    except OSError as error:  # no room, no right to write, no folder of the user's own: go on without
+        reason = error.strerror or error
+        tell(f"preprocessed images are not kept on the disk, so that they are made again each time: {reason}", about="images")
 
 
 def _paths(key: str) -> tuple[Path, Path]:
-    folder = cache_folder() / "preprocessed"
+    folder = private_folder(cache_folder() / "preprocessed")
     return folder / f"{key}.npy", folder / f"{key}.npz"
 
 
 def _forget(folder: Path, most: int) -> None:
     """Remove all but the `most` sets used last."""
-    kept = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[most:]:
+    used = {}
+    for path in folder.glob("*.npy"):
+        with contextlib.suppress(OSError):  # another process has just removed it
+            used[path] = path.stat().st_mtime
+    for path in sorted(used, key=lambda path: used[path], reverse=True)[most:]:
         for file in (path.with_suffix(".npz"), path):
             with contextlib.suppress(OSError):
                 file.unlink()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from netbp.exercises.sheet import EXERCISES
 from netbp.files import read_regular
+from netbp.folders import temporary_folder
 
 SECONDS = 60.0
 LARGEST, NOTES = 2**20, 2**24
@@ -44,7 +45,7 @@ def check(number: int, answer: Path, seconds: float = SECONDS) -> Verdict:
     if not seconds > 0.0:
         raise ValueError(f"the time limit must be above 0 seconds, but it is {seconds!r}")
     read_regular(answer, LARGEST)
-    with tempfile.TemporaryDirectory(prefix="netbp-exercise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="netbp-exercise-", dir=temporary_folder()) as folder:
         notes = Path(folder) / "notes.jsonl"
         words = [sys.executable, "-P", "-m", "netbp.exercises.asked", str(number), str(answer.resolve()), str(notes)]
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netbp.experiments.settings import settings_of
+from netbp.folders import for_workers
 from netbp.frames import Library, fields_of, frame
 from netbp.provenance import plain, problem_settings
 
@@ -192,7 +193,7 @@ def _computed(
             stack.enter_context(_client(scheduler))
             stack.enter_context(parallel_config("dask"))
         work = (delayed(_numbered)(k, name, settings, path, fixed) for k, settings, path in jobs)
-        yield from Parallel(return_as="generator_unordered", batch_size=1)(work)
+        yield from Parallel(return_as="generator_unordered", batch_size=1, **for_workers())(work)
 
 
 def _client(scheduler: str) -> Any:

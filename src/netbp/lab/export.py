@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbp.experiments.settings import settings_of
+from netbp.folders import temporary_folder
 from netbp.lab.address import address_of, different
 from netbp.lab.script import script_of
 from netbp.methods import FINISHED
@@ -72,7 +73,7 @@ def record_of(run: LabRun, state: State) -> Run:
 
 
 def _saved(run: Run) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
         path = Path(folder) / "run.npz"
         run.save(path)
         return path.read_bytes()

@@ -1,16 +1,11 @@
 """Numbers that stand for the built-in activations, costs and rules, so that kernels may freeze them as constants.
 
-No Numba here: the choice of an engine asks for codes without loading it. Kernels made by a factory whose closure holds only
-integers, floats and tuples of them are kept in Numba's cache on disk. The cache does not notice when a function that a kernel
-calls has changed in another file, so every factory freezes FINGERPRINT too.
+No Numba here: the choice of an engine asks for codes without loading it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from netbp import activations, costs, rules
@@ -37,17 +32,6 @@ RULES = (rules.sgd, rules.momentum, rules.nesterov, rules.adagrad, rules.rmsprop
 
 OWN = -1
 """The code of a user's own rule, and of the first of a network's own activations; the next ones have -2, -3, ..."""
-
-
-@cache
-def fingerprint() -> int:
-    """A number that changes whenever the source of a rule, an activation, a cost or this engine changes."""
-    here = Path(__file__).parent
-    sources = [Path(module.__file__ or "") for module in (activations, costs, rules)]
-    digest = sha256()
-    for path in [*sources, *sorted(here.glob("*.py"))]:
-        digest.update(path.read_bytes())
-    return int.from_bytes(digest.digest()[:7], "big")
 
 
 def activation_codes(network: Network) -> tuple[tuple[int, ...], tuple[Activation, ...]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from netbp.engines.compiled.codes import QUADRATIC, Function, fingerprint
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import QUADRATIC, Function
 from netbp.engines.compiled.formulas import exp
 from netbp.engines.compiled.layerwise import (
     OWN_LAYER,
@@ -30,7 +31,6 @@ from netbp.engines.compiled.wide import (
     biases,
     errors,
     forward_block,
-    kept,
     layer,
     nodes,
     part,
@@ -60,13 +60,12 @@ def write_jacobian_rows(x: Matrix, root: Vector, plan: Indices, a: Vector, d: Ve
 @cache
 def jacobian_kernel() -> Function:
     """The derivative of the residual by p, (N n_L, s): a backward pass from each unit vector."""
-    sources = fingerprint()
 
     @kept(MATRIX(VECTOR, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE))
     def kernel(p: Vector, x: Matrix, shares: Vector, plan: Indices, own: Any, block: int) -> Matrix:
         N, top = x.shape[0], plan.shape[0] - 1
         outputs = plan[top, OUT]
-        block = min(block, N) if sources else 1
+        block = min(block, N)
         size = block * nodes(plan)
         z, a, d, root = np.empty(size), np.empty(size), np.empty(size), np.sqrt(shares)
         J = np.empty((N, outputs, p.size))
@@ -176,7 +175,6 @@ def add_gradient_derivative(x: Matrix, plan: Indices, a: Vector, d: Vector, da: 
 @cache
 def hvp_kernel() -> Function:
     """The Hessian of Cost times v: every line of the two passes, differentiated (Pearlmutter 1994)."""
-    sources = fingerprint()
 
     @kept(VECTOR(VECTOR, VECTOR, MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER))
     def kernel(
@@ -192,7 +190,7 @@ def hvp_kernel() -> Function:
         penalty: float,
     ) -> Vector:
         N, top = x.shape[0], plan.shape[0] - 1
-        block = min(block, N) if sources else 1
+        block = min(block, N)
         size = block * nodes(plan)
         z, a, d = np.empty(size), np.empty(size), np.empty(size)
         dz, da, dd = np.empty(size), np.empty(size), np.empty(size)

@@ -14,6 +14,7 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 
 from netbp.activations import Activation
+from netbp.engines.compiled.cache import kept
 from netbp.engines.compiled.codes import IDENTITY, LEAKY_RELU, RELU, SIGMOID, STEP, TANH, Function
 from netbp.engines.compiled.formulas import act, cost_value, curvature, own_activations, slope, with_globals
 from netbp.types import Matrix, Vector
@@ -234,8 +235,11 @@ def own_layer(own: tuple[Activation, ...]) -> Any:
     Raises ValueError when Numba cannot compile one of them.
     """
     try:
-        text = with_globals(layer_of_own, own_activations(own))
-        compiled: Function = njit(OWN_LAYER.signature, nogil=True, error_model="numpy", cache=not own)(text)
+        compiled: Function = (
+            njit(OWN_LAYER.signature, nogil=True, error_model="numpy")(with_globals(layer_of_own, own_activations(own)))
+            if own
+            else kept(OWN_LAYER.signature)(layer_of_own)
+        )
     except (NumbaError, TypeError) as error:
         names = ", ".join(repr(sigma) for sigma in own)
         raise ValueError(

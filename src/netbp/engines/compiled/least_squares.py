@@ -15,7 +15,8 @@ from numba import types
 
 from netbp.engines import DAMPING, DECREASE, EVALUATIONS, GRADIENT, NOT_FINITE, RUNNING, STEP, Fitted, LeastSquares
 from netbp.engines.compiled import lockstep_fit
-from netbp.engines.compiled.codes import Function, fingerprint
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import Function
 from netbp.engines.compiled.layerwise import OWN_LAYER, quick, summing
 from netbp.engines.compiled.lockstep_fit import LARGEST_DAMPING, SQRT_EPS
 from netbp.engines.compiled.normal_equations import (
@@ -29,7 +30,7 @@ from netbp.engines.compiled.normal_equations import (
     transposed,
 )
 from netbp.engines.compiled.plan import BIASES, NODES, OUT
-from netbp.engines.compiled.wide import MATRIX, NUMBER, TABLE, VECTOR, WHOLE, kept, nodes
+from netbp.engines.compiled.wide import MATRIX, NUMBER, TABLE, VECTOR, WHOLE, nodes
 from netbp.types import Indices, Matrix, Vector
 
 if TYPE_CHECKING:
@@ -192,7 +193,6 @@ def fit(
 @cache
 def many_kernel() -> Function:
     """Many starts one after the other."""
-    sources = fingerprint()
     four, two = types.UniTuple(NUMBER, 4), types.UniTuple(WHOLE, 2)  # type: ignore[no-untyped-call]
     arguments = (MATRIX, VECTOR, VECTOR, four, two, types.boolean)
     objective = (MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, NUMBER)
@@ -217,7 +217,7 @@ def many_kernel() -> Function:
         costs: Matrix,
     ) -> None:
         outputs, n = plan[-1, OUT], block * nodes(plan)
-        rows = (block if norms else block * outputs) if sources else 0
+        rows = block if norms else block * outputs
         problem = (x, y, root, plan, own, penalty)
         scratch = (
             np.empty(block * x.shape[1]),

@@ -14,7 +14,8 @@ import numpy as np
 from numba import types
 
 from netbp.engines import DAMPING, DECREASE, EVALUATIONS, GRADIENT, NOT_FINITE, RUNNING, STEP
-from netbp.engines.compiled.codes import Function, fingerprint
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import Function
 from netbp.engines.compiled.formulas import inline
 from netbp.engines.compiled.layerwise import OWN_LAYER
 from netbp.engines.compiled.lockstep import (
@@ -34,7 +35,7 @@ from netbp.engines.compiled.lockstep import (
 )
 from netbp.engines.compiled.machine import LINE, fma, if_less, like, packs
 from netbp.engines.compiled.plan import BIASES
-from netbp.engines.compiled.wide import MATRIX, NUMBER, TABLE, VECTOR, WHOLE, kept, nodes
+from netbp.engines.compiled.wide import MATRIX, NUMBER, TABLE, VECTOR, WHOLE, nodes
 from netbp.types import Indices, Matrix, Vector
 
 SQRT_EPS = float(np.sqrt(np.finfo(float).eps))
@@ -95,7 +96,6 @@ def largest_gradient(fewer: bool, rows: int, size: int, n: int, J: Any, H: Any) 
 @cache
 def lockstep_kernel() -> Function:
     """Many starts, eight at a time."""
-    sources = fingerprint()
     four, two = types.UniTuple(NUMBER, 4), types.UniTuple(WHOLE, 2)  # type: ignore[no-untyped-call]
     arguments = (MATRIX, VECTOR, VECTOR, four, two, types.boolean)
     objective = (MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, NUMBER)
@@ -122,7 +122,7 @@ def lockstep_kernel() -> Function:
         increase, decrease, function_tolerance, step_tolerance = settings
         iterations, evaluations = limits
         size, N, outputs = ps.shape[1], x.shape[0], y.shape[1]
-        neurons, rows = nodes(plan), (N if norms else N * outputs) if sources else 0
+        neurons, rows = nodes(plan), N if norms else N * outputs
         # J J^T where that is smaller than J^T J; the penalty's rows are not in J.
         fewer = rows < size and penalty == 0.0
         system = rows if fewer else size

@@ -8,7 +8,8 @@ from typing import Any
 from numba import njit
 
 from netbp.activations import Activation
-from netbp.engines.compiled.codes import OWN, fingerprint
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import OWN
 from netbp.engines.compiled.formulas import inline, own_activations, own_move, with_globals
 from netbp.engines.compiled.machine import fma, lane, like, stack, whole
 from netbp.engines.compiled.passes import (
@@ -80,7 +81,6 @@ def kernel(
     at = shape(sizes, codes, cost)
     S, A, OUT, G = at.b[-1], at.a[-1] + sizes[-1], sizes[-1], 1 if one else at.b[-1]
     together = one and B == 1
-    FINGERPRINT = fingerprint()
 
     def advance(
         p_of: Any,
@@ -98,7 +98,7 @@ def kernel(
         record: int,
         costs: Any,
         batch_costs: Any,
-    ) -> int:
+    ) -> None:
         M, penalty = len(p_of), extras[0]
         xs, ys, cs = points
         p, p_numbers = stack(S, B)
@@ -181,6 +181,5 @@ def kernel(
             leave(S, B, group, here, p_of, p_numbers)
             leave(S, B, group, here, u_of, u_numbers)
             leave(S, B, group, here, v_of, v_numbers)
-        return FINGERPRINT
 
-    return njit(cache=not names, nogil=True, error_model="numpy")(with_globals(advance, names))
+    return njit(nogil=True, error_model="numpy")(with_globals(advance, names)) if names else kept()(advance)

@@ -10,9 +10,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from netbp.engines.compiled.codes import Function, fingerprint
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import Function
 from netbp.engines.compiled.formulas import cost_slope
 from netbp.engines.compiled.layerwise import (
     OWN_LAYER,
@@ -180,20 +181,14 @@ def mean_gradient(
 # -- what Python calls: each compiled when first asked for, and kept on disk -----------------------------------------
 
 
-def kept(signature: Any) -> Function:
-    """The decorator of a kernel that is kept on disk under the fingerprint that it freezes."""
-    return njit(signature, nogil=True, cache=True, error_model="numpy")
-
-
 @cache
 def forward_kernel() -> Function:
     """a[L] for M networks' parameters, (M, s), and inputs x, (m, n_1): (M m, n_L)."""
-    sources = fingerprint()
 
     @kept(MATRIX(MATRIX, MATRIX, TABLE, OWN_LAYER, WHOLE))
     def kernel(ps: Matrix, x: Matrix, plan: Indices, own: Any, block: int) -> Matrix:
         m, top = x.shape[0], plan.shape[0] - 1
-        block = min(block, max(m, 1)) if sources else 1
+        block = min(block, max(m, 1))
         z, a = np.empty(block * nodes(plan)), np.empty(block * nodes(plan))
         out = np.empty((ps.shape[0] * m, plan[top, OUT]))
         for i in range(ps.shape[0]):
@@ -209,13 +204,12 @@ def forward_kernel() -> Function:
 @cache
 def values_kernel() -> Function:
     """Cost(p) for the parameters p of M networks, (M, s): (M,)."""
-    sources = fingerprint()
 
     @kept(VECTOR(MATRIX, MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER))
     def kernel(
         ps: Matrix, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, block: int, cost: int, penalty: float
     ) -> Vector:
-        block = min(block, x.shape[0]) if sources else 1
+        block = min(block, x.shape[0])
         z, a = np.empty(block * nodes(plan)), np.empty(block * nodes(plan))
         out = np.empty(ps.shape[0])
         for i in range(ps.shape[0]):
@@ -228,13 +222,12 @@ def values_kernel() -> Function:
 @cache
 def gradient_kernel() -> Function:
     """Cost(p) and its gradient."""
-    sources = fingerprint()
 
     @kept(COST_AND_GRADIENT(VECTOR, MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER))
     def kernel(
         p: Vector, x: Matrix, y: Matrix, shares: Vector, plan: Indices, own: Any, block: int, cost: int, penalty: float
     ) -> tuple[float, Vector]:
-        block = min(block, x.shape[0]) if sources else 1
+        block = min(block, x.shape[0])
         size = block * nodes(plan)
         z, a, d, g = np.empty(size), np.empty(size), np.empty(size), np.empty(p.size)
         return mean_gradient(p, x, y, shares, plan, own, cost, penalty, block, z, a, d, g), g

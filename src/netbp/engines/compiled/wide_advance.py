@@ -14,7 +14,8 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 
 from netbp.engines import Advanced, Choices, Memory, Update
-from netbp.engines.compiled.codes import ADAGRAD, ADAM, MOMENTUM, NESTEROV, OWN, RMSPROP, Function, fingerprint, padded, rule_code
+from netbp.engines.compiled.cache import kept
+from netbp.engines.compiled.codes import ADAGRAD, ADAM, MOMENTUM, NESTEROV, OWN, RMSPROP, Function, padded, rule_code
 from netbp.engines.compiled.formulas import move, own_move, with_globals
 from netbp.engines.compiled.layerwise import OWN_LAYER, add_outer, add_rows, by_blas, costs_of, quick
 from netbp.engines.compiled.plan import BIASES, IN, OUT, WEIGHTS, plain
@@ -28,7 +29,6 @@ from netbp.engines.compiled.wide import (
     backward_block,
     errors,
     forward_block,
-    kept,
     layer,
     mean_cost,
     mean_gradient,
@@ -62,12 +62,12 @@ def sweep_of(code: int, own_rule: Rule | None, own_constants: tuple[float, ...])
 
     Raises ValueError when Numba cannot compile a user's own rule.
     """
-    sources, uses_u, uses_v = fingerprint(), code in USES_U, code in USES_V
+    uses_u, uses_v = code in USES_U, code in USES_V
 
     def sweep(p: Vector, g: Vector, u: Vector, v: Vector, eta: float, multiplier: Vector, t: float, c: Vector) -> None:
         constants = constants_of(c)
-        n, scaled = p.size if sources else 0, multiplier.size > 0
-        for i in range(n):
+        scaled = multiplier.size > 0
+        for i in range(p.size):
             rate = eta * multiplier[i] if scaled else eta
             p[i], u_new, v_new = move(code, p[i], g[i], u[i], v[i], rate, t, constants)
             if uses_u:
@@ -190,7 +190,6 @@ def gather(rows: Indices, x: Matrix, y: Matrix, shares: Vector, batch: Any) -> N
 @cache
 def advance_kernel() -> Function:
     """The loop over networks and steps."""
-    sources = fingerprint()
     arguments = (MATRIX, MATRIX, MATRIX, WHOLE, INDEX_ROWS, INDICES, types.boolean, VECTOR)
     objective = (MATRIX, MATRIX, VECTOR, TABLE, OWN_LAYER, WHOLE, WHOLE, NUMBER)
 
@@ -220,7 +219,7 @@ def advance_kernel() -> Function:
         costs: Matrix,
         batch_costs: Matrix,
     ) -> None:
-        longest = 1 if sources else 0
+        longest = 1
         for k in range(0 if full else rates.size):
             longest = max(longest, offsets[k + 1] - offsets[k])
         points = max(longest, x.shape[0] if full or record else 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from netbp.engines.tensor.translation import tell
+from netbp.notices import tell
 
 MOVING = ("p", "u", "v", "index", "keys", "eta", "t", "multiplier", "decay")
 """The arguments of a step that may be other tensors, of the same shape, at the next step; all others must stay the same ones."""

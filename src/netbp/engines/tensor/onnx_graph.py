@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from netbp.engines.tensor.export import to_torch
+from netbp.engines.tensor.kept import workshop
 from netbp.engines.tensor.module import TorchNetwork
 from netbp.files import check_writable, write_atomically
 from netbp.network import Network
@@ -28,6 +29,8 @@ def export_onnx(network: Network, p: Array, path: str | os.PathLike[str], tolera
     before the file is written, atomically; returned is the largest difference, relative to the largest output. Raises ValueError
     when it is above `tolerance`, and NotWrittenError.
     """
+    # Its telemetry writes to a file of a known name in /tmp, through a link that anybody may have put there, and to the network.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     check_writable(path)
@@ -66,6 +69,7 @@ class _Flat(nn.Module):
 
 def _graph(module: nn.Module, points: torch.Tensor) -> bytes:
     """The ONNX graph of a module, as bytes."""
+    workshop()  # for parts of torch.compile that the exporter loads
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from netbp.engines.tensor.kept import kept, workshop
+from netbp.notices import tell
+
 PAYS = 10**8
 """Multiply-adds of one forward pass from which translating pays: it takes up to a minute the first time, seconds later."""
-
-log = logging.getLogger("netbp")
-told: set[str] = set()
 
 
 class Translated:
@@ -38,8 +37,11 @@ class Translated:
             try:
                 with warnings.catch_warnings():  # torch.compile warns of its own workings, which are nobody's here
                     warnings.simplefilter("ignore")
-                    translated = torch.compile(make_fx(self.function)(*arguments), fullgraph=True, dynamic=False)
-                    out = translated(*arguments)
+                    workshop()  # before PyTorch looks for a folder of its own
+                    graph = make_fx(self.function)(*arguments)
+                    with kept(graph.code, arguments):
+                        translated = torch.compile(graph, fullgraph=True, dynamic=False)
+                        out = translated(*arguments)
                 self.translated = translated
                 return out
             except Exception as error:  # no compiler, or one that fails; an error of the step itself comes again below
@@ -47,10 +49,3 @@ class Translated:
                 self.function = self.function if self.otherwise is None else self.otherwise()
                 tell(f"torch.compile could not translate the training step, which runs as it is, slower: {self.reason}")
         return self.function(*arguments)
-
-
-def tell(line: str) -> None:
-    """One line on stderr, once per process."""
-    if line not in told:
-        told.add(line)
-        log.warning(line)
