@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from netbp.engines.reference import Reference
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it for what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as netbp.engines.tensor.onnx_graph does
 
 DATA = Path(__file__).parent / "data"
 EPS = float(np.finfo(float).eps)

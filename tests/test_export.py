@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import onnxruntime
@@ -17,6 +19,7 @@ import netbp as nb
 from modules import KINDS, made
 from netbp.activations import Activation
 from netbp.files import NotReadError
+from users import posix
 
 EDGE = ((0, 1), (1, 0))
 CUBE = Activation("cube", lambda z: z * z * z, lambda z, a: 3 * z * z, lambda z, a: 6 * z)
@@ -87,6 +90,34 @@ def test_onnxruntime_says_what_the_network_says(name, tmp_path):
     for m in (1, 5):
         (found,) = session.run(None, {"x": batch[:m]})
         np.testing.assert_allclose(found, said(network, p, x[:m]), rtol=1e-4, atol=1e-5)
+
+
+EXPORT = """
+import sys
+import netbp as nb
+network = nb.Network.dense(2, 2)
+nb.export_onnx(network, network.draw(1), sys.argv[1])
+"""
+
+
+@posix
+def test_it_writes_through_no_link_that_another_user_has_put_among_the_temporary_files(tmp_path):
+    """onnxruntime's telemetry writes to .ses there, and parts of PyTorch's exporter make and read torchinductor_<user>."""
+    temporary, letter = tmp_path / "temporary", tmp_path / "letter"
+    temporary.mkdir()
+    letter.write_text("precious")
+    (temporary / ".ses").symlink_to(letter)
+    before = {path: path.lstat().st_mtime_ns for path in temporary.rglob("*")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "TORCHINDUCTOR_CACHE_DIR")
+    }
+    environment |= {"TMPDIR": str(temporary), "LOGNAME": "user"}
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT, str(tmp_path / "net.onnx")], env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert letter.read_text() == "precious"
+    assert {path: path.lstat().st_mtime_ns for path in temporary.rglob("*")} == before
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path):

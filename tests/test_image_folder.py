@@ -21,6 +21,7 @@ import netbp as nb
 from netbp.data import image_folder, imagenet, read_image
 from netbp.data.imagenet import AHEAD
 from netbp.files import NotReadError
+from users import posix
 
 
 def picture(seed: int = 0, H: int = 8, W: int = 6, C: int = 3) -> np.ndarray:
@@ -415,6 +416,45 @@ def test_imagenets_tables_are_read_strictly(tmp_path: Path, cache: Path) -> None
     table.write_text("7,owl 1 2 3 4\n")
     (tmp_path / "LOC_synset_mapping.txt").write_bytes(b"\xff")
     with pytest.raises(ValueError, match=r"LOC_synset_mapping\.txt is not text"):
+        imagenet(tmp_path, (4, 5))
+
+
+@posix
+@pytest.mark.parametrize("part", ["-x.npy", "-y.npy"])
+def test_imagenet_in_a_cache_that_is_damaged_is_read_again(
+    tmp_path: Path, cache: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = fill(tmp_path / "train", 2), fill(tmp_path / "val", 1)
+    said: list[str] = []
+    monkeypatch.setattr(sys.modules["netbp.data.imagenet"], "tell", lambda line, about: said.append(line))
+    imagenet(tmp_path, (4, 5))
+    (path,) = cache.glob(f"*{part}")
+    whole = path.read_bytes()
+    other = io.BytesIO()
+    np.save(other, np.zeros(3))
+    for content in (b"", whole[:-1], whole[:60], b"garbage", b"\0" + whole[1:], other.getvalue(), None, "folder", "pipe"):
+        path.unlink()
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content is not None:
+            (path.mkdir if content == "folder" else lambda: os.mkfifo(path))()
+        images = imagenet(tmp_path, (4, 5))
+        expect(images.train, train)
+        expect(images.test, test)
+        assert path.read_bytes() == whole
+        assert len(said) == (content is not None), content
+        assert all(line.startswith(f"images that were kept on the disk are damaged, and read again ({path}: ") for line in said)
+        said.clear()
+
+
+@posix
+def test_imagenet_is_kept_where_nobody_else_can_write(tmp_path: Path, cache: Path) -> None:
+    for part in ("train", "val"):
+        fill(tmp_path / part, 2)
+    imagenet(tmp_path, (4, 5))
+    assert cache.stat().st_mode & 0o777 == 0o700
+    cache.chmod(0o777)
+    with pytest.raises(OSError, match="can be written to by others: set NETBP_CACHE to a folder of your own"):
         imagenet(tmp_path, (4, 5))
 
 

@@ -387,7 +387,7 @@ def test_files_removed_by_another_process(folder: Path, expected: str, said: Sai
 
 
 def test_a_command_with_damaged_kernels_and_no_room_for_new_ones(tmp_path: Path) -> None:
-    """It answers as ever, and says in a line each what it does without; a copy of all kernels there are gets all kinds of damage."""
+    """It answers as ever, and says in a line each what it does without; a copy of all kernels gets all kinds of damage."""
     resource = pytest.importorskip("resource")
 
     def check(**environment: str) -> tuple[int, str, list[str]]:

@@ -261,9 +261,17 @@ def damages() -> list[tuple[str, int]]:
     return list(itertools.product((".npy", ".npz"), (0, 1, 60, 200, -1, -300)))
 
 
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was said on stderr."""
+    lines: list[str] = []
+    monkeypatch.setattr(keeping, "tell", lambda line, about: lines.append(line))
+    return lines
+
+
 @pytest.mark.parametrize(("kind", "position"), damages())
 @pytest.mark.parametrize("how", ["flipped", "cut", "gone", "empty"])
-def test_what_is_damaged_is_made_again(images: nb.data.Images, kind: str, position: int, how: str) -> None:
+def test_what_is_damaged_is_made_again(images: nb.data.Images, kind: str, position: int, how: str, said: list[str]) -> None:
     first = preprocessed(images)
     path = next(path for path in kept() if path.suffix == kind)
     content = bytearray(path.read_bytes())
@@ -280,20 +288,39 @@ def test_what_is_damaged_is_made_again(images: nb.data.Images, kind: str, positi
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
-    images: nb.data.Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    images: nb.data.Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: list[str]
 ) -> None:
     first = preprocessed(images, keep=False)
     assert kept() == []
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv("NETBP_CACHE", str(tmp_path / "file"))
-    assert_same(preprocessed(images), first)
-    monkeypatch.setenv("NETBP_CACHE", str(tmp_path / "full"))
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
 
     def full(*_: object) -> None:
         raise OSError(28, "the disk is full")
 
-    monkeypatch.setattr(keeping, "write_atomically", full)
-    assert_same(preprocessed(images), first)
+    for place, reason in (
+        ("file", "is a file, but should be a folder"),
+        *([("open", "can be written to by others")] if os.name == "posix" else []),
+        ("full", "the disk is full"),
+    ):
+        if place == "full":
+            monkeypatch.setattr(keeping, "write_atomically", full)
+        monkeypatch.setenv("NETBP_CACHE", str(tmp_path / place))
+        assert_same(preprocessed(images), first)
+        (line,) = said
+        assert line.startswith("preprocessed images are not kept on the disk, so that they are made again each time: ")
+        assert reason in line
+        said.clear()
+
+
+def test_sets_removed_by_another_process_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [tmp_path / f"{i}.npy" for i in range(4)]
+    for path in names[1:]:
+        path.touch()
+    monkeypatch.setattr(Path, "glob", lambda *_: names)  # as they were listed, before the first was gone
+    keeping._forget(tmp_path, 1)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_only_the_last_few_are_kept(images: nb.data.Images) -> None:

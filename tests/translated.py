@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch._inductor.runtime import cache_dir_utils
 
 import netbp as nb
 from netbp.engines.tensor import bound
@@ -42,8 +43,26 @@ def run(steps: int, resume: Path | None = None) -> nb.Run:
     return out
 
 
+def watch(folder: str, touched: set[str]) -> None:
+    """Note whatever this process does from now on to files in the folder."""
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if any(isinstance(argument, str) and argument.startswith(folder) for argument in arguments):
+            touched.add(f"{event} {arguments}")
+
+    sys.addaudithook(note)
+
+
 def main(what: str, folder: Path) -> None:
-    """Begin, or go on."""
+    """Begin, or go on; print what was done in the folder where torch.compile would work of its own accord."""
+    touched: set[str] = set()
+    watch(cache_dir_utils.default_cache_dir(), touched)
+    compute(what, folder)
+    print(*sorted(touched), sep="\n", end="")
+
+
+def compute(what: str, folder: Path) -> None:
+    """The runs of one process."""
     torch.set_num_threads(1)
     bound.PAYS = 0
     if what == "begin":

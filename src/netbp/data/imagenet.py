@@ -22,8 +22,9 @@ from netbp.data.download import write_pieces
 from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
 from netbp.data.picture import checked_shape, quiet, read_picture
-from netbp.files import named, read_regular
+from netbp.files import named, open_regular, read_regular
 from netbp.folders import cache_folder, private_folder
+from netbp.notices import tell
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -116,13 +117,31 @@ def _bytes(
     folder = private_folder(cache_folder() / "imagenet")
     images, targets = folder / f"{key}-x.npy", folder / f"{key}-y.npy"
     length = int(np.prod(shape))
-    if not (images.is_file() and targets.is_file()):
+    shapes = {images: (len(names), length), targets: (len(names), classes)}
+    if not all(_whole(path, shapes[path]) for path in shapes):
         need, free = len(names) * (length + classes), shutil.disk_usage(folder).free
         if need > free:
             raise OSError(f"{folder} has {free:,} bytes of room, but {need:,} are needed: set NETBP_CACHE to a folder with more")
-        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), (len(names), classes))
-        _write(images, _read(names, shape), (len(names), length))  # last: its presence says that both are whole
+        _write(targets, (np.eye(1, classes, int(label), dtype=np.uint8)[0] for label in labels), shapes[targets])
+        _write(images, _read(names, shape), shapes[images])  # last: its presence says that both are whole
     return np.asarray(np.load(images, mmap_mode="c")), np.asarray(np.load(targets, mmap_mode="c"))
+
+
+def _whole(path: Path, shape: tuple[int, int]) -> bool:
+    """Whether the file is there and holds bytes of this shape, by its header and its size: nobody would wait for a checksum."""
+    try:
+        open_regular(path).close()
+        found = np.load(path, mmap_mode="r")
+        if found.shape != shape or found.dtype != np.uint8:
+            raise ValueError(f"it holds {found.shape} of {found.dtype}")
+    except FileNotFoundError:
+        return False
+    except Exception as error:  # NumPy meets damaged files with many kinds of exception
+        tell(f"images that were kept on the disk are damaged, and read again ({path}: {error})", about="damaged images")
+        if path.is_dir():
+            shutil.rmtree(path)
+        return False
+    return True
 
 
 def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:

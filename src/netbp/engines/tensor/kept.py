@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from netbp.sealed import Sealed
 
 PREFIX = "netbp-torch-"
 NOT_KEPT = {"locks"}
+ALONE = threading.RLock()
+HEADERS = ("cpp_cache_precompile_headers",)
+"""Settings of torch.compile's that keep headers, translated beforehand, for all processes: larger than all else, and unsealed."""
 
 
 def folder() -> Path:
@@ -40,38 +44,63 @@ TRANSLATIONS = Sealed("translated training steps", folder, 2**28)
 
 @cache
 def _named() -> str:
-    """The folder that the user has named, before `workshop` names another; not one that PyTorch, or a parent process, has named."""
-    folder, name = os.path.split(os.environ.get("TORCHINDUCTOR_CACHE_DIR", ""))
-    own = name.startswith(PREFIX) or (name.startswith("torchinductor_") and folder == tempfile.gettempdir())
-    return "" if own else os.path.join(folder, name)
-
-
-@cache
-def workshop() -> Path:
-    """Where torch.compile works in this process, from now on and until it ends. Raises OSError where there is no such place."""
-    _named()
-    place = tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder())
-    atexit.register(_remove, place, os.getpid())
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = place
-    os.environ["TRITON_CACHE_DIR"] = os.path.join(place, "triton")
-    return Path(place)
+    """The folder that the user has named, before `_place` names another; not one that PyTorch, or a parent process, has named."""
+    named = os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")
+    return "" if f"{os.sep}{PREFIX}" in named or named.startswith(os.path.join(tempfile.gettempdir(), "torchinductor_")) else named
 
 
 @contextmanager
-def kept(code: str, arguments: Sequence[Any]) -> Iterator[None]:
-    """Meanwhile torch.compile finds what it wrote for the same operations on tensors like these; what it writes is kept.
+def workshop() -> Iterator[Path]:
+    """The folder where torch.compile works in this process, from now on and until it ends; temporary files are meanwhile beside it.
 
-    Raises OSError where there is no place to work in.
+    For some parts of torch.compile have a folder among the temporary files, whatever TORCHINDUCTOR_CACHE_DIR says. Raises OSError
+    where there is no place to work in.
     """
-    place = workshop()
+    with ALONE:
+        place = _place()
+        named, chosen = os.environ.get("TMPDIR"), tempfile.tempdir
+        os.environ["TMPDIR"] = tempfile.tempdir = str(place.with_name("temporary"))
+        try:
+            yield place
+        finally:
+            tempfile.tempdir = chosen
+            os.environ.pop("TMPDIR") if named is None else os.environ.update(TMPDIR=named)
+
+
+@cache
+def _place() -> Path:
+    _named()
+    top = tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder())
+    atexit.register(_remove, top, os.getpid())
+    for name in ("kept", "temporary"):
+        os.mkdir(os.path.join(top, name), 0o700)
+    place = Path(top) / "kept"
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(place)
+    os.environ["TRITON_CACHE_DIR"] = str(place / "triton")
+    return place
+
+
+@contextmanager
+def kept(code: str, arguments: Sequence[Any], place: Path) -> Iterator[None]:
+    """Meanwhile torch.compile finds what it wrote for the same operations on tensors like these; what it writes is kept."""
+    from torch._inductor import config
+
     kinds = [(tuple(a.shape), a.stride(), str(a.dtype), str(a.device)) if isinstance(a, torch.Tensor) else a for a in arguments]
     name = hashlib.sha256(repr((torch.__version__, sys.version, code, kinds)).encode()).hexdigest()
-    found = _unpack(TRANSLATIONS.load(name), place)
-    yield
-    files = {path.relative_to(place).as_posix(): path for path in sorted(place.rglob("*")) if path.is_file()}
-    files = {name: path for name, path in files.items() if name.split("/")[0] not in NOT_KEPT}
-    if not files.keys() <= found:
-        TRANSLATIONS.save(name, _packed(files))
+    _unpack(TRANSLATIONS.load(name), place)
+    before = _files(place)
+    headers = {name: False for name in HEADERS if hasattr(config, name)}
+    with config.patch(headers):
+        yield
+    after = _files(place)
+    if after.keys() != before.keys():
+        TRANSLATIONS.save(name, _packed(after))
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """The files worth keeping, by their names."""
+    names = {path.relative_to(place).as_posix(): path for path in sorted(place.rglob("*")) if path.is_file()}
+    return {name: path for name, path in names.items() if name.split("/")[0] not in NOT_KEPT}
 
 
 def _packed(files: dict[str, Path]) -> bytes:
@@ -82,10 +111,10 @@ def _packed(files: dict[str, Path]) -> bytes:
     return content.getvalue()
 
 
-def _unpack(content: bytes | None, place: Path) -> set[str]:
-    """Lay out the files that are not there yet, each whole or not at all; the names of all of them."""
+def _unpack(content: bytes | None, place: Path) -> None:
+    """Lay out the files that are not there yet, each whole or not at all."""
     if content is None:
-        return set()
+        return
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():
             target = place / name
@@ -94,7 +123,6 @@ def _unpack(content: bytes | None, place: Path) -> set[str]:
                 partial = place / f"{os.getpid()}.partial"
                 partial.write_bytes(archive.read(name))
                 partial.replace(target)
-        return set(archive.namelist())
 
 
 def _remove(place: str, process: int) -> None:

@@ -69,12 +69,11 @@ class _Flat(nn.Module):
 
 def _graph(module: nn.Module, points: torch.Tensor) -> bytes:
     """The ONNX graph of a module, as bytes."""
-    workshop()  # for parts of torch.compile that the exporter loads
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), workshop():  # the exporter loads parts of torch.compile
             warnings.simplefilter("ignore")  # what PyTorch's exporter says of its own parts
             program = torch.onnx.export(
                 module,

@@ -37,11 +37,11 @@ class Translated:
             try:
                 with warnings.catch_warnings():  # torch.compile warns of its own workings, which are nobody's here
                     warnings.simplefilter("ignore")
-                    workshop()  # before PyTorch looks for a folder of its own
-                    graph = make_fx(self.function)(*arguments)
-                    with kept(graph.code, arguments):
-                        translated = torch.compile(graph, fullgraph=True, dynamic=False)
-                        out = translated(*arguments)
+                    with workshop() as place:
+                        graph = make_fx(self.function)(*arguments)
+                        with kept(graph.code, arguments, place):
+                            translated = torch.compile(graph, fullgraph=True, dynamic=False)
+                            out = translated(*arguments)
                 self.translated = translated
                 return out
             except Exception as error:  # no compiler, or one that fails; an error of the step itself comes again below
