@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.netbp-installed
+TOOLS := .venv-tools
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4
 
@@ -12,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4
 test coverage: export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: install check format test coverage docs bench clean
+.PHONY: install check format test coverage docs bench lock audit sbom clean
 
 install: $(INSTALLED)
 
@@ -56,5 +57,26 @@ bench: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
+# Every version in constraints.txt, and what other systems need beside them, with the SHA-256 of its files on PyPI.
+lock: $(TOOLS)/.installed
+	echo hatchling | $(TOOLS)/bin/uv pip compile --quiet pyproject.toml - --all-extras --constraints constraints.txt \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+		--output-file requirements.lock
+
+# Known vulnerabilities of what is locked, by the Python Packaging Authority's database; what cannot be looked up is a failure.
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --requirement requirements.lock
+
+# A software bill of materials in CycloneDX's format: what is locked, with its checksums.
+sbom: $(TOOLS)/.installed
+	mkdir -p dist
+	$(TOOLS)/bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+		--mc-type library --output-reproducible --output-file dist/sbom.json
+
+$(TOOLS)/.installed: Makefile
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1 uv==0.13.9
+	touch $@
+
 clean:
-	rm -rf .venv node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist paper
+	rm -rf .venv $(TOOLS) node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist paper
