@@ -18,6 +18,7 @@ import platformdirs
 import pytest
 
 import netbp
+from netbp import folders
 from netbp.folders import NotPrivateError, cache_folder, for_workers, private_folder, temporary_folder
 from users import MALLORY, SOMEBODY, as_root, given_to, open_place, posix, user
 
@@ -194,10 +195,17 @@ def test_a_group_counts_as_others_unless_the_user_is_alone_in_it(place: Path, mo
     assert asked([account], group)
     assert asked([account], SimpleNamespace(gr_name="somebody", gr_mem=["somebody"]))
     assert not asked([account], SimpleNamespace(gr_name="somebody", gr_mem=["somebody", "mallory"]))
-    assert not asked([account], SimpleNamespace(gr_name="students", gr_mem=[]))
+    students = SimpleNamespace(gr_name="students", gr_mem=[])
+    assert asked([account], students), "as in containers with one user"
+    assert not asked([account, other], students)
     assert not asked([account, other], group)
     assert not asked([SimpleNamespace(**{**vars(account), "pw_gid": 100})], group)
     assert not asked([], group)
+    monkeypatch.setattr(pwd, "getpwall", list)  # a directory service, asked for its users
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: account)
+    for name, alone in (("somebody", True), ("students", False)):
+        monkeypatch.setattr(grp, "getgrgid", lambda number, name=name: SimpleNamespace(gr_name=name, gr_mem=[]))
+        assert folders._alone(SOMEBODY, SOMEBODY) == alone
     monkeypatch.setattr(os, "listxattr", lambda place: ["system.posix_acl_access"])
     assert not asked([account], group), "an access list may let others in under the group's bits"
 

@@ -482,18 +482,16 @@ def test_the_same_attack_works_where_folders_are_not_looked_at(folder: Path, tmp
     assert (tmp_path / "left").exists()
 
 
-def test_nothing_beside_the_sources_is_read(folder: Path, tmp_path: Path, expected: str) -> None:
-    """Where Numba itself keeps kernels, in the order of its places."""
+def test_nothing_is_read_where_numba_itself_would_keep_kernels(folder: Path, tmp_path: Path, expected: str) -> None:
+    """Beside the sources, or in a folder of its own."""
     from numba.core.caching import FunctionCache
 
-    beside = Path(FunctionCache(exponentials)._cache_path)
-    assert beside.name == "__pycache__"
-    names = FunctionCache(exponentials)._cache_file
+    index = Path(FunctionCache(exponentials)._cache_file._index_path)
     try:
-        Path(names._index_path).write_bytes(pickle.dumps(Hostile(tmp_path / "left")))
+        index.write_bytes(pickle.dumps(Hostile(tmp_path / "left")))
         assert computed() == (expected, 0)
     finally:
-        Path(names._index_path).unlink()
+        index.unlink()
     assert not (tmp_path / "left").exists()
 
 

@@ -134,14 +134,14 @@ def _check(place: str, found: os.stat_result) -> None:
 
 
 def _open_to_others(place: str, found: os.stat_result) -> bool:
-    """Whether others can write to the folder: a group does not count that is its owner's alone, as many systems give each user."""
+    """Whether others can write to the folder: a group does not count in which its owner is alone, as on many systems."""
     if found.st_mode & OTHERS:
         return True
     return bool(found.st_mode & GROUP) and not (_alone(found.st_uid, found.st_gid) and _plain_rights(place))
 
 
 def _alone(user: int, group: int) -> bool:
-    """Whether the group is the user's own and nobody else is in it."""
+    """Whether the group is the user's and nobody else is in it, as far as the system lists its users, or the group's name tells."""
     import grp
     import pwd
 
@@ -149,9 +149,10 @@ def _alone(user: int, group: int) -> bool:
         account, members = pwd.getpwuid(user), grp.getgrgid(group)
     except KeyError:
         return False
-    if account.pw_gid != group or members.gr_name != account.pw_name or set(members.gr_mem) - {account.pw_name}:
+    if account.pw_gid != group or set(members.gr_mem) - {account.pw_name}:
         return False
-    return all(entry.pw_uid == user for entry in pwd.getpwall() if entry.pw_gid == group)
+    listed = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == group}  # a directory service may list nobody
+    return listed <= {user} and (user in listed or members.gr_name == account.pw_name)
 
 
 def _plain_rights(place: str) -> bool:
