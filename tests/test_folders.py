@@ -9,6 +9,8 @@ import pwd
 import re
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -289,17 +291,42 @@ def test_temporary_files_lie_where_nobody_can_exchange_them(place: Path, me: int
         temporary_folder()
 
 
+def options() -> dict[str, str]:
+    before = os.environ.get("PYTHONSAFEPATH")
+    with for_workers() as options:
+        assert os.environ["PYTHONSAFEPATH"] == "1"
+    assert os.environ.get("PYTHONSAFEPATH") == before
+    return options
+
+
+PARALLEL = """
+from joblib import Parallel, delayed
+from netbp.folders import for_workers
+with for_workers() as options:
+    print(Parallel(n_jobs=2, **options)(delayed(abs)(i) for i in (-1, -2)))
+"""
+
+
+def test_workers_import_nothing_from_the_folder_where_the_command_runs(tmp_path: Path) -> None:
+    """Where another user may have put a module of a name that every process loads."""
+    for name in ("joblib", "random", "numpy"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('the {name} of somebody else')")
+    command = [sys.executable, "-P", "-c", PARALLEL]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[1, 2]\n", "")
+
+
 def test_workers_get_their_arrays_the_same_way(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETBP_CACHE", str(place / "cache"))
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     monkeypatch.delenv("JOBLIB_TEMP_FOLDER", raising=False)
-    assert for_workers() == {}
+    assert options() == {}
     open_to_all = str(made(place / "open", 0o777))
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", open_to_all)
-    assert for_workers() == {"temp_folder": str(place)}
+    assert options() == {"temp_folder": str(place)}
     monkeypatch.delenv("JOBLIB_TEMP_FOLDER")
     monkeypatch.setattr(tempfile, "tempdir", open_to_all)
-    assert for_workers() == {"temp_folder": str(place / "cache" / "temporary")}
+    assert options() == {"temp_folder": str(place / "cache" / "temporary")}
 
 
 # What holds for all of the source: there is one door to such places.
@@ -315,6 +342,7 @@ DOORS = {
     r"/tmp/|/var/tmp|/dev/shm": ["folders.py"],
     r"user_cache_(path|dir)|expanduser|Path\.home": ["folders.py"],
     r"torch\.compile\(|make_fx\(": ["engines/tensor/translation.py"],
+    r"\bParallel\((?!.*\*\*options\))": [],
     r"torch\.onnx\.export\(|import onnxruntime": ["engines/tensor/onnx_graph.py"],
 }
 

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 OTHERS, GROUP = stat.S_IWOTH, stat.S_IWGRP
@@ -75,8 +76,22 @@ def temporary_folder() -> str:
         return str(private_folder(cache_folder() / "temporary"))
 
 
-def for_workers() -> dict[str, str]:
-    """What joblib is told of where to put pickled arrays for its workers: nothing, unless others could exchange them there."""
+@contextlib.contextmanager
+def for_workers() -> Iterator[dict[str, str]]:
+    """Meanwhile joblib's workers start so that nobody else can reach into them; given are the options for its Parallel.
+
+    They import nothing from the folder where the command happens to run, and pickled arrays lie where nobody can exchange them.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield _options()
+    finally:
+        os.environ.pop("PYTHONSAFEPATH") if before is None else os.environ.update(PYTHONSAFEPATH=before)
+
+
+def _options() -> dict[str, str]:
+    """Nothing, unless others could exchange the arrays where joblib would put them."""
     if os.name == "posix":
         for chosen in (os.environ.get("JOBLIB_TEMP_FOLDER", "/dev/shm"), tempfile.gettempdir()):
             try:

@@ -202,7 +202,8 @@ def _in_processes(problem: Problem, method: Method, p: Matrix, streams: list[Any
         for i in range(0, len(p), size):
             yield delayed(_several)(problem, method, p[i : i + size], streams[i : i + size], steps)
 
-    return [end for piece in Parallel(n_jobs=workers, **for_workers())(pieces()) for end in piece]
+    with for_workers() as options:
+        return [end for piece in Parallel(n_jobs=workers, **options)(pieces()) for end in piece]
 
 
 def _several(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int) -> list[Ends]:

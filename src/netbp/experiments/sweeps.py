@@ -193,7 +193,8 @@ def _computed(
             stack.enter_context(_client(scheduler))
             stack.enter_context(parallel_config("dask"))
         work = (delayed(_numbered)(k, name, settings, path, fixed) for k, settings, path in jobs)
-        yield from Parallel(return_as="generator_unordered", batch_size=1, **for_workers())(work)
+        options = stack.enter_context(for_workers())
+        yield from Parallel(return_as="generator_unordered", batch_size=1, **options)(work)
 
 
 def _client(scheduler: str) -> Any:
