@@ -31,7 +31,7 @@ PREFIX = "netbp-torch-"
 NOT_KEPT = {"locks"}
 ALONE = threading.RLock()
 HEADERS = ("cpp_cache_precompile_headers",)
-"""Settings of torch.compile's that keep headers, translated beforehand, for all processes: larger than all else, and unsealed."""
+"""Settings that have headers translated beforehand: for one step they save 11 s the first time and cost 6 s every later time."""
 
 
 def folder() -> Path:
