@@ -342,6 +342,7 @@ DOORS = {
     r"/tmp/|/var/tmp|/dev/shm": ["folders.py"],
     r"user_cache_(path|dir)|expanduser|Path\.home": ["folders.py"],
     r"torch\.compile\(|make_fx\(": ["engines/tensor/translation.py"],
+    r"sys\.executable, (?!\"-[IP]\")": [],  # or Python looks for modules in the current folder first
     r"\bParallel\((?!.*\*\*options\))": [],
     r"torch\.onnx\.export\(|import onnxruntime": ["engines/tensor/onnx_graph.py"],
 }
