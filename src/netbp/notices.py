@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from netbp.messages import one_line
+
 log = logging.getLogger("netbp")
 told: set[str] = set()
 
@@ -12,4 +14,4 @@ def tell(line: str, about: str | None = None) -> None:
     """Say the line, unless this process has said it, or another one about the same thing, before."""
     if (about or line) not in told:
         told.add(about or line)
-        log.warning(line)
+        log.warning(one_line(line))
