@@ -14,6 +14,7 @@ from torch import nn
 
 import netbp as nb
 from conftest import condition
+from netbp import notices
 from netbp.costs import missed
 from netbp.engines import Advanced, Choices, Memory, Update, masks
 from netbp.engines.reference import Reference
@@ -330,7 +331,7 @@ def test_a_translated_step_is_the_same_step(monkeypatch):
 
 def test_what_cannot_be_translated_runs_as_it_is_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setattr(translation.torch, "compile", lambda *a, **b: (_ for _ in ()).throw(RuntimeError("no C++ compiler")))
-    monkeypatch.setattr(translation, "told", set())
+    monkeypatch.setattr(notices, "told", set())
     one, other = (translation.Translated(lambda x: x + 1) for _ in range(2))
     for function in (one, one, other):
         assert function(torch.tensor(1.0)) == 2.0
@@ -374,7 +375,7 @@ def test_what_cannot_be_captured_runs_as_it_is(monkeypatch, caplog):
     def refuse(body: Any, warm_up: Any) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(translation, "told", set())
+    monkeypatch.setattr(notices, "told", set())
     number = torch.tensor(1.0)
     step = Captured(lambda *arguments: arguments[:3], refuse)
     assert step(*[number] * 15) == (number,) * 3
