@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import netbp as nb
+from layouts import LAYOUTS
 from netbp.data import keeping, preprocess
 from netbp.data.preprocess import PAPER, STEPS, Preprocessing, preprocessed, steps_from
 from netbp.data.steps import BLOCK, ContrastNormalisation, MeanImage, Scale, Standardise, Step
@@ -67,6 +68,41 @@ def test_laws_of_every_chain_on_every_set(chain: tuple[Step, ...], name: str) ->
     np.testing.assert_array_equal(again.apply(x), fitted.apply(x))
     assert steps_from(settings) == chain
     assert all(key.startswith("preprocess.") and array.dtype == np.float32 for key, array in arrays.items())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["floats", "fewer than pixels", "many images"])
+def test_no_layout_changes_a_bit(layout: str, name: str) -> None:
+    """Of the images that a step is fitted on, of those that it is applied to, and of the arrays that it is made of again."""
+    laid, x = LAYOUTS[layout], SETS[name]
+    for chain in CHAINS:
+        z, w = x.astype(np.float32), laid(x.astype(np.float32))
+        fitted = preprocess.fit_in_place(chain, z, len(z), beside=False)
+        again = Preprocessing.from_arrays({key: laid(array) for key, array in fitted.arrays().items()}, fitted.settings)
+        np.testing.assert_array_equal(again.apply(w), fitted.apply(x))
+        np.testing.assert_array_equal(z, fitted.apply(x))
+        for step in chain:
+            for beside in (None, x):
+                one = step.fit(x, beside).arrays
+                other = step.fit(laid(x), None if beside is None else laid(beside)).arrays
+                for key in one:
+                    np.testing.assert_array_equal(one[key], other[key])
+
+
+@pytest.mark.parametrize("chain", CHAINS[1:], ids=lambda chain: "-".join(str(step) for step in chain))
+def test_a_chain_keeps_its_arrays_in_one_layout(chain: tuple[Step, ...]) -> None:
+    """Whoever made them: found in images, read from a file in any order, or changed by the caller afterwards."""
+    fitted = [step.fit(SETS["many images"]) for step in chain]
+    found = Preprocessing(tuple(fitted))
+    kept = found.arrays()
+    read = Preprocessing.from_arrays({key: np.asfortranarray(array.astype(float)) for key, array in kept.items()}, found.settings)
+    for arrays in (kept, read.arrays()):
+        for array in arrays.values():
+            assert array.dtype == np.float32
+            assert array.flags.c_contiguous
+    for key, array in read.arrays().items():
+        np.testing.assert_array_equal(array, kept[key])
+        assert not np.shares_memory(array, kept[key])
 
 
 def test_images_in_blocks_are_images_at_once() -> None:

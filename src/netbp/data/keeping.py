@@ -18,7 +18,7 @@ from netbp.folders import cache_folder, private_folder
 from netbp.notices import tell
 from netbp.types import Array, Matrix
 
-ARITHMETIC = 1  # to be counted up when the steps' arithmetic changes
+ARITHMETIC = 2  # to be counted up when the steps' arithmetic changes
 MOST = 4  # sets that are kept; the one used longest ago goes first
 
 

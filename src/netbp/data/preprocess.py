@@ -33,18 +33,18 @@ class Preprocessing:
         """The images x (N, n), or one (n,), after all steps: float32, of the same shape; x stays as it is."""
         z = np.array(x, np.float32, order="C", ndmin=2)
         for block in blocks(z):
-            for step, arrays in self.steps:
-                step.change(block, arrays)
+            for fitted in self.steps:
+                fitted.step.change(block, fitted.arrays)
         return z.reshape(np.shape(x))
 
     @property
     def settings(self) -> list[dict[str, Any]]:
         """The steps' names and fields as plain values, for a file's header."""
-        return settings_of([step for step, _ in self.steps])
+        return settings_of([fitted.step for fitted in self.steps])
 
     def arrays(self) -> dict[str, Array]:
         """All arrays by the name "preprocess.<number of the step>.<name>", for a run's file."""
-        return {f"preprocess.{i}.{name}": a for i, (_, arrays) in enumerate(self.steps) for name, a in arrays.items()}
+        return {f"preprocess.{i}.{name}": a for i, fitted in enumerate(self.steps) for name, a in fitted.arrays.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], settings: Sequence[Mapping[str, Any]]) -> Preprocessing:
@@ -52,7 +52,7 @@ class Preprocessing:
         steps = []
         for i, (step, entry) in enumerate(zip(steps_from(settings), settings, strict=True)):
             prefix = f"preprocess.{i}."
-            own = {name.removeprefix(prefix): np.asarray(a) for name, a in arrays.items() if name.startswith(prefix)}
+            own = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
             missing = NAMES[type(step)] - own.keys()
             if missing:
                 raise ValueError(f"step {i} of the preprocessing, {entry['step']}, lacks {', '.join(sorted(missing))}")

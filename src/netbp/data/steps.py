@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +18,24 @@ def blocks(x: Matrix) -> Iterator[Matrix]:
     return (x[i : i + BLOCK] for i in range(0, len(x), BLOCK))
 
 
-class Fitted(NamedTuple):
-    """A step with the arrays that it found in the training images."""
+def rows(x: Matrix) -> Iterator[Matrix]:
+    """Some images at a time, to read: in row order, whatever the order of x, so that sums are taken in one order."""
+    return map(np.ascontiguousarray, blocks(x))
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A step with the arrays that it found in the training images.
+
+    The arrays are kept as float32 in row order, whether they were found now or read from a file: a product of matrices rounds
+    otherwise when one of them is in column order.
+    """
 
     step: Step
     arrays: Mapping[str, Array]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arrays", {name: np.array(a, np.float32, order="C") for name, a in self.arrays.items()})
 
     def apply(self, x: Array) -> Matrix:
         """The images x (N, n), or one (n,), after the step: float32, of the same shape; x stays as it is."""
@@ -90,8 +102,8 @@ class Standardise(Step):
         if x.shape[1] % self.channels:
             raise ValueError(f"Standardise(channels={self.channels}) does not divide images of {x.shape[1]} values: give channels=")
         total, squares = np.zeros(self.channels), np.zeros(self.channels)
-        centre = float(np.mean(x[0]))  # near the mean, so that the squares do not cancel
-        for block in blocks(x):
+        centre = float(np.mean(np.ascontiguousarray(x[0])))  # near the mean, so that the squares do not cancel
+        for block in rows(x):
             z = np.asarray(block, float).reshape(len(block), self.channels, -1) - centre
             total += z.sum(axis=(0, 2))
             squares += (z * z).sum(axis=(0, 2))
@@ -99,8 +111,8 @@ class Standardise(Step):
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
         return {
-            "mean": (mean + centre).astype(np.float32),
-            "deviation": np.where(deviation > 0.0, deviation, 1.0).astype(np.float32),
+            "mean": mean + centre,
+            "deviation": np.where(deviation > 0.0, deviation, 1.0),
         }
 
     def change(self, z: Matrix, arrays: Mapping[str, Array]) -> None:
@@ -116,7 +128,7 @@ class MeanImage(Step):
 
     def measure(self, x: Matrix, beside: Matrix) -> dict[str, Array]:
         """The mean image, (n,)."""
-        return {"mean": (sum(block.sum(axis=0, dtype=float) for block in blocks(x)) / len(x)).astype(np.float32)}
+        return {"mean": sum(block.sum(axis=0, dtype=float) for block in rows(x)) / len(x)}
 
     def change(self, z: Matrix, arrays: Mapping[str, Array]) -> None:
         """Z - mean."""
@@ -138,8 +150,8 @@ class ContrastNormalisation(Step):
 
     def measure(self, x: Matrix, beside: Matrix) -> dict[str, Array]:
         """mean(n), ()."""
-        total = sum(float(_centred(np.array(block, np.float32)).sum()) for images in (x, beside) for block in blocks(images))
-        return {"deviation": np.asarray(total / (len(x) + len(beside)), np.float32)}
+        total = sum(float(_centred(np.array(block, np.float32)).sum()) for images in (x, beside) for block in rows(images))
+        return {"deviation": np.asarray(total / (len(x) + len(beside)))}
 
     def change(self, z: Matrix, arrays: Mapping[str, Array]) -> None:
         """(z - its mean) mean(n) / max(n, floor)."""

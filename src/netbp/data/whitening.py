@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netbp.data.steps import Step, blocks
+from netbp.data.steps import Step, rows
 from netbp.types import Array, Matrix
 
 
@@ -31,7 +31,7 @@ class Whitening(Step):
         d, V, mean = _spectrum(x, count, self.floor**2)
         en = np.sqrt(mean)
         factors, rest = en / np.sqrt(d), en / self.floor
-        return {"vectors": V.astype(np.float32), "factors": factors.astype(np.float32), "rest": np.asarray(rest, np.float32)}
+        return {"vectors": V, "factors": factors, "rest": np.asarray(rest)}
 
     def change(self, z: Matrix, arrays: Mapping[str, Array]) -> None:
         """Rest z + V diag(factors - rest) V' z."""
@@ -51,11 +51,11 @@ def _spectrum(x: Matrix, count: int, least: float) -> tuple[Array, Matrix, float
     N, n = x.shape
     few = n > N
     if few:
-        X = np.asarray(x, float)
+        X = np.asarray(x, float, order="C")
         C = X @ X.T
     else:
         C = np.zeros((n, n))
-        for block in blocks(x):
+        for block in rows(x):
             block = np.asarray(block, np.float32)
             C += block.T @ block  # a product with itself: NumPy computes one triangle
     C /= count
