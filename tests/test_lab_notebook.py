@@ -63,7 +63,10 @@ def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
     assert fields["rate"] == "0.25"
     assert fields["activation"] == "tanh,sigmoid"
     assert fields["token"] == dict(parse_qsl(urlsplit(again.address).fragment))["token"]
-    assert re.search(r'<object type="text/html" data="http://127.0.0.1:\d+/#token=', again._repr_html_())
+    shown = again._repr_html_()
+    assert re.search(r'<object type="text/html" data="http://127.0.0.1:\d+/#code=', shown)
+    assert len({*re.findall('#code=([^&"]+)', shown + again._repr_html_())}) == 4  # each is good once
+    assert fields["token"] not in shown + repr(again) + str(again)  # which the notebook keeps in its file
     assert "in pages of http://localhost:9999 only" in again._repr_html_()
     assert 'height="500"' in again._repr_html_()
     assert parts.port is not None

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from netbp.cli import main
 from netbp.experiments import PlaneExperiment
 from netbp.lab.answers import Lab
 from netbp.lab.bodies import DEPTH
+from netbp.lab.codes import MOST, Codes
 from netbp.lab.guard import BODY, Guard
 from netbp.lab.launch import USUAL_PORT, Launch, listen
 from netbp.lab.server import application
@@ -633,6 +635,58 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err
+
+
+def test_no_other_user_sees_the_token_in_the_browser_s_command_line(tmp_path: Path) -> None:
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\ntr "\\0" " " < /proc/$$/cmdline > "{seen}.part"; mv "{seen}.part" "{seen}"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "netbp", "lab", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": f"{browser} %s"}) as process:
+        assert process.stdout is not None
+        try:
+            found = re.search(r"(\d+)/#token=(\S+)", process.stdout.readline())
+            assert found
+            for _ in range(600):
+                if seen.exists():
+                    break
+                time.sleep(0.1)
+            line = seen.read_text(encoding="utf-8")
+            code = re.search(rf"http://127\.0\.0\.1:{found[1]}/#code=([\w-]{{43}})\s*$", line)
+            assert code, line
+            assert found[2] not in line
+            port = int(found[1])
+            assert entered(port, code[1]) == (200, {"token": found[2]})
+            assert entered(port, code[1])[0] == 401  # good once
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def entered(port: int, code: Any) -> tuple[int, Any]:
+    """What comes for a code, from one who has no token."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/enter", json.dumps({"code": code}), headers)
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    return answer.status, told
+
+
+@pytest.mark.parametrize("code", ["", "x", None, 1, [], {}, True, "x" * 500, "x" * 2000])
+def test_what_is_no_code_gets_nobody_in(served: Served, code: Any) -> None:
+    served.launch.once()
+    found, told = entered(served.port, code)
+    assert found == (413 if code == "x" * 2000 else 401)
+    assert served.launch.token not in str(told)
+
+
+def test_codes_are_good_once_for_a_while_and_the_newest_only() -> None:
+    codes = Codes()
+    kept, late = codes.new(60.0), codes.new(0.0)
+    assert (codes.used(kept), codes.used(kept), codes.used(late)) == (True, False, False)
+    many = [codes.new(60.0) for _ in range(MOST + 1)]
+    assert [codes.used(code) for code in many] == [False, *[True] * MOST]
 
 
 def test_small_answers_are_not_held_back() -> None:

@@ -162,15 +162,49 @@ def test_an_address_that_says_nothing_is_refused_in_a_line(address, line):
 
 
 @needs_node
-def test_the_token_is_taken_out_of_the_fragment():
+def test_what_gets_a_page_in_is_taken_out_of_the_fragment():
     script = 'import { splitFragment } from "js/address.js"; out(given.map(splitFragment));'
-    assert node(script, ["", "#token=a-_b", "#token=x&rate=0.1", "#rate=0.1&token=x&seed=1", "#seed=1"]) == [
-        {"address": "", "token": None},
-        {"address": "", "token": "a-_b"},
-        {"address": "rate=0.1", "token": "x"},
-        {"address": "rate=0.1&seed=1", "token": "x"},
-        {"address": "seed=1", "token": None},
+    hashes = ["", "#token=a-_b", "#token=x&rate=0.1", "#rate=0.1&token=x&seed=1", "#code=c&seed=1", "#token=%&code=", "#seed=1"]
+    assert node(script, hashes) == [
+        {"address": "", "token": None, "code": None},
+        {"address": "", "token": "a-_b", "code": None},
+        {"address": "rate=0.1", "token": "x", "code": None},
+        {"address": "rate=0.1&seed=1", "token": "x", "code": None},
+        {"address": "seed=1", "token": None, "code": "c"},
+        {"address": "", "token": "%", "code": ""},
+        {"address": "seed=1", "token": None, "code": None},
     ]
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("kept", "token", "code", "after"),
+    [
+        ("", None, None, ""),
+        ("", "right", None, "right"),
+        ("", "wrong", None, ""),
+        ("right", "wrong", None, "right"),
+        ("right", "right too", None, "right"),
+        ("old", "right", None, "right"),
+        ("old", "wrong", None, "old"),
+        ("", None, "good", "right"),
+        ("old", None, "good", "right"),
+        ("right", None, "used", "right"),
+        ("", None, "used", ""),
+        ("old", "right", "used", "right"),
+        ("right", "wrong", "used", "right"),
+    ],
+)
+def test_a_link_never_takes_the_place_of_a_token_that_fits(kept, token, code, after):
+    script = """import { enter } from "js/entry.js";
+    let token = given.kept;
+    const answered = (status, told) => ({ ok: status === 200, status, json: async () => told });
+    const send = async (path, { headers, body }) => path === "api/enter"
+      ? (JSON.parse(body).code === "good" ? answered(200, { token: "right" }) : answered(401, { error: "used" }))
+      : (headers["X-Netbp-Token"].startsWith("right") ? answered(200, { fields: [] }) : answered(401, { error: "no" }));
+    await enter(given, { token: () => token, setToken: (value) => (token = value) }, send);
+    out(token);"""
+    assert node(script, {"kept": kept, "token": token, "code": code}) == after
 
 
 # -- frames and curves --------------------------------------------------------------------------------------------------------
@@ -281,7 +315,7 @@ const defaults = Object.fromEntries(given.fields.map((field) => [field.name, fie
 let address = null;
 const store = createStore(initialState(), (call) => frames.push(call));
 const actions = createActions(store, client, { later: (call) => frames.push(call), wait: () => settle(),
-  address: (text) => (address = store.get().opened.address), save: () => {} });
+  address: (text) => (address = store.get().opened.address), save: () => {}, enter: async () => {} });
 store.set({ fields: given, speed: 30 });
 await actions.start({ experiment: defaults, shown: 0, reached: 0, play: false });
 await settle(); await tick();

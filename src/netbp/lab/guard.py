@@ -27,6 +27,8 @@ HEADERS = 2**14
 """Bytes that its headers may have in all."""
 PATIENCE = 30.0
 """Seconds that a reader or a writer at the other end may stand still."""
+ENTRY, CODE = b"/api/enter", 1024
+"""Where a code is exchanged for the token, and the bytes that this may take."""
 PLAIN_PATH = re.compile(rb"/(?!.*\.\.)[A-Za-z0-9/_.-]*")
 TOKEN = b"x-netbp-token"
 
@@ -92,7 +94,8 @@ class Guard:
         changes = method == "POST"
         if (changes or origins) and origins != [b"http://" + host]:
             raise RefusedError(403, "Origin must be this server's own: open the address that `netbp lab` printed")
-        if not (not changes and _is_shell(path)):
+        entering = changes and path == ENTRY
+        if not (entering or (not changes and _is_shell(path))):
             given = _single(scope, TOKEN, "X-Netbp-Token", 401)
             if not hmac.compare_digest(given, self.token.encode()):
                 raise RefusedError(401, "the token is not this launch's: open the address that `netbp lab` printed")
@@ -100,9 +103,9 @@ class Guard:
             kind = b"".join(_all(scope, b"content-type")).split(b";")[0].strip().lower()
             if kind not in (b"application/json", b"application/octet-stream"):
                 raise RefusedError(415, "the body must be application/json (or application/octet-stream for an image)")
-            length = _all(scope, b"content-length")
-            if length and (len(length) > 1 or not length[0].isdigit() or len(length[0]) > 12 or int(length[0]) > BODY):
-                raise RefusedError(413, f"a body may have {BODY} bytes")
+            length, most = _all(scope, b"content-length"), CODE if entering else BODY
+            if length and (len(length) > 1 or not length[0].isdigit() or len(length[0]) > 12 or int(length[0]) > most):
+                raise RefusedError(413, f"a body may have {most} bytes")
 
     def _marked(self, send: Send) -> Send:
         framed = self.framed_by or "'none'"

@@ -11,13 +11,17 @@ import socket
 import sys
 import threading
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from netbp.lab.codes import Codes
 
 LOOPBACK = "127.0.0.1"
 USUAL_PORT = 2019
 """The year of the paper; another one is taken when it is in use and none was asked for."""
 EVERYWHERE = ("", "0.0.0.0", "::", "[::]", "*")
+OPENING = 120.0
+"""Seconds in which a browser that was started has to have opened the page."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,14 @@ class Launch:
     """A socket that listens, and the secret of this launch.
 
     names: the hosts that browsers may ask for. framed_by: the one origin whose pages may frame ours, or "".
+    codes: what gets a page in once.
     """
 
     socket: socket.socket
     token: str
     names: tuple[str, ...]
     framed_by: str = ""
+    codes: Codes = field(default_factory=Codes, repr=False, compare=False)
 
     @property
     def port(self) -> int:
@@ -39,8 +45,12 @@ class Launch:
 
     @property
     def address(self) -> str:
-        """What to open in a browser: the token is in the fragment, which browsers never send."""
+        """What to open in a browser, for this user's eyes only: the token is in the fragment, which browsers never send."""
         return f"http://{self.names[-1]}:{self.port}/#token={self.token}"
+
+    def once(self, life: float = OPENING) -> str:
+        """The same for a place that others may read: a code in the token's place, good once within `life` seconds."""
+        return f"http://{self.names[-1]}:{self.port}/#code={self.codes.new(life)}"
 
 
 def listen(port: int | None = None, host: str = "", framed_by: str = "") -> Launch:
@@ -87,7 +97,7 @@ def run_lab(port: int | None = None, browser: bool = True, host: str = "", runs:
     print(f"The lab: {launch.address}", flush=True)
     print("Stop it with Ctrl-C.", flush=True)
     if browser:
-        threading.Thread(target=webbrowser.open, args=(launch.address,), daemon=True).start()
+        threading.Thread(target=webbrowser.open, args=(launch.once(),), daemon=True).start()
     try:
         from netbp.lab.serving import serve
 

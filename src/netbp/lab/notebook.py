@@ -13,14 +13,14 @@ import os
 import re
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from netbp.lab.launch import Launch, listen
+from netbp.lab.launch import OPENING, Launch, listen
 
 if TYPE_CHECKING:
     from netbp.problem import Problem
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 USUAL_ORIGIN = "http://localhost:8888"
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?")
+LINK = 3600.0
+"""Seconds in which the link below a frame that is not shown is good."""
 LAUNCHES: dict[str, Launch] = {}
 """The servers of this process, by the origin that may frame them."""
 _LOCK = threading.Lock()
@@ -37,19 +39,29 @@ _LOCK = threading.Lock()
 class LabFrame:
     """The lab, to be shown by a notebook.
 
-    address: what to open in a browser instead. origin: of the pages that may frame it. height: of the frame, in pixels.
+    about: the experiment, as in an address. origin: of the pages that may frame it. height: of the frame, in pixels.
     """
 
-    address: str
+    launch: Launch = field(repr=False)
+    about: str
     origin: str
     height: int = 860
 
+    @property
+    def address(self) -> str:
+        """What to open in a browser instead. Who reads it can use the lab; the notebook's file does not hold it."""
+        return self._at(self.launch.address)
+
+    def _at(self, address: str) -> str:
+        return f"{address}{'&' if self.about else ''}{self.about}"
+
     def _repr_html_(self) -> str:
-        source, origin = html.escape(self.address, quote=True), html.escape(self.origin, quote=True)
+        source, link = (html.escape(self._at(self.launch.once(life)), quote=True) for life in (OPENING, LINK))
+        origin = html.escape(self.origin, quote=True)
         return (
             f'<object type="text/html" data="{source}" title="netbp lab" width="100%" height="{self.height}" style="border: 0">'
             f"<p>netbp's lab is shown here while the notebook's kernel runs, and in pages of {origin} only. If the kernel runs, "
-            f'open <a href="{source}" target="_blank" rel="noopener">the lab in a tab of its own</a>, or give '
+            f'open <a href="{link}" target="_blank" rel="noopener">the lab in a tab of its own</a>, once within the hour, or give '
             "problem.lab(origin=...) what this page's address begins with.</p></object>"
         )
 
@@ -67,7 +79,7 @@ def show(problem: Problem, origin: str | None = None, height: int = 860, **field
     if unknown:
         raise ValueError(f"the lab has no field {unknown[0]}; it has {', '.join(PlaneExperiment.__dataclass_fields__)}")
     about = address_of(PlaneExperiment(**given))  # which says now what the page would say
-    return LabFrame(f"{_running(origin).address}{'&' if about else ''}{about}", origin, height)
+    return LabFrame(_running(origin), about, origin, height)
 
 
 def notebook_origin() -> str:

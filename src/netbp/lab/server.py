@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from netbp.lab.answers import Lab
 from netbp.lab.bodies import parsed
-from netbp.lab.guard import Guard, RefusedError
+from netbp.lab.guard import ENTRY, Guard, RefusedError
 from netbp.lab.launch import Launch
 
 STATIC = Path(__file__).parent / "static"
@@ -38,10 +38,16 @@ def application(lab: Lab, launch: Launch) -> Guard:
     def route(path: str, work: Callable[..., Any], method: str = "POST") -> Route:
         return Route(path, _answering(work), methods=[method])
 
+    def enter(body: dict[str, Any], **_: str) -> Any:
+        if not launch.codes.used(str(body.get("code"))):
+            raise RefusedError(401, "this code was used already, is too old, or is not this launch's: open the address anew")
+        return {"token": launch.token}
+
     of_a_run = (lab.frame, lab.neurons, lab.rate, lab.walk, lab.difference, lab.nudge, lab.convergence, lab.curve, lab.export)
     routes = [
         Route("/", _page, methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC)),
+        route(ENTRY.decode(), enter),
         route("/api/fields", lab.fields, "GET"),
         route("/api/open", lab.open),
         *(route(f"/api/run/{{run}}/{work.__name__}", work) for work in of_a_run),

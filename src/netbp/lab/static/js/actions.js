@@ -12,9 +12,9 @@ import { categoriesOf, listed, pointsText, samePoints, withOutputs } from "./poi
 /** @import { Actions, Experiment, Opened, Point, Store, Value } from "./types.js" */
 /** @import { Client } from "./client.js" */
 
-/** The world outside of the state: animation frames, waiting, the address bar, files.
+/** The world outside of the state: animation frames, waiting, the address bar, files, and what the address brought to get in with.
  * @typedef {{later: (call: () => void) => void, wait: (ms: number) => Promise<void>, address: (address: string) => void,
- *   save: (name: string, blob: Blob) => void}} Outside */
+ *   save: (name: string, blob: Blob) => void, enter: () => Promise<void>}} Outside */
 
 const RETRIES = [300, 700, 1500, 3000, 5000];
 const MOST_REBUILDS = 3;
@@ -100,6 +100,7 @@ export function createActions(store, client, outside) {
           await Promise.race([waited, new Promise((resolve) => (hurry = () => resolve(null)))]);
         }
         try {
+          await outside.enter();
           const fields = await client.fields();
           store.set({ fields, connection: "ok" });
           const { opened, experiment } = store.get();

@@ -64,11 +64,16 @@ export function differencesOf(experiment, fields) {
   return Object.fromEntries(fields.filter((f) => f.name in experiment && experiment[f.name] !== f.default).map((f) => [f.name, experiment[f.name]]));
 }
 
-/** A URL's fragment without its token: what is left, and the token or null.
+/** A URL's fragment without what gets a page in: what is left, the token or null, and the code that is exchanged for it or null.
  * @param {string} hash
- * @returns {{address: string, token: string | null}} */
+ * @returns {{address: string, token: string | null, code: string | null}} */
 export function splitFragment(hash) {
   const parts = hash.replace(/^#/, "").split("&").filter(Boolean);
-  const token = parts.find((part) => part.startsWith("token="));
-  return { address: parts.filter((part) => part !== token).join("&"), token: token ? decodeURIComponent(token.slice(6)) : null };
+  /** @param {string} name */
+  const taken = (name) => {
+    const at = parts.findIndex((part) => part.startsWith(`${name}=`));
+    return at < 0 ? null : parts.splice(at, 1)[0].slice(name.length + 1);
+  };
+  const [token, code] = [taken("token"), taken("code")];
+  return { address: parts.join("&"), token, code };
 }

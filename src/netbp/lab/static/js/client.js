@@ -90,6 +90,10 @@ export function createClient(token, send = (...request) => fetch(...request)) {
   return {
     /** @returns {Promise<Fields>} */
     fields: () => json("api/fields"),
+    /** The token for a code that is good once.
+     * @param {string} code
+     * @returns {Promise<string>} */
+    enter: async (code) => (await json("api/enter", { code })).token,
     /** @param {Record<string, Value>} experiment
      * @param {number} step
      * @returns {Promise<Opened>} */

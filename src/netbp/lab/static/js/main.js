@@ -3,6 +3,7 @@
 import { createActions } from "./actions.js";
 import { defaultsOf, experimentOf, splitFragment } from "./address.js";
 import { createClient, Lost, Refused } from "./client.js";
+import { enter } from "./entry.js";
 import { manySteps } from "./fields.js";
 import { createMemory } from "./memory.js";
 import { createStore, initialState } from "./state.js";
@@ -46,8 +47,10 @@ const VIEWS = [
 ];
 
 const memory = createMemory();
-const { address, token } = splitFragment(location.hash);
-if (token) memory.setToken(token);
+const given = splitFragment(location.hash);
+const { address } = given;
+/** @type {typeof given | null} what the address brought to get in with, until the server has seen it */
+let brought = given;
 writeFragment(address); // the token leaves the address bar at once
 
 const initial = initialState();
@@ -61,6 +64,7 @@ const actions = createActions(store, client, {
     writeFragment(tooManyForLink(state) ? "" : (state.opened?.address ?? ""));
   },
   save: saveFile,
+  enter: getIn,
 });
 
 mountTransport(slot("transport"), store, actions);
@@ -95,12 +99,13 @@ addEventListener("pagehide", keepPlace);
 addEventListener("visibilitychange", keepPlace);
 addEventListener("hashchange", () => {
   const fragment = splitFragment(location.hash);
-  if (fragment.token) {
-    memory.setToken(fragment.token);
+  const key = Boolean(fragment.token || fragment.code);
+  if (key) {
     writeFragment(fragment.address || store.get().opened?.address || "");
+    brought = fragment;
     void actions.retry();
   }
-  if (fragment.address !== (store.get().opened?.address ?? "") && (fragment.address || !fragment.token)) void actions.open(fragment.address);
+  if (fragment.address !== (store.get().opened?.address ?? "") && (fragment.address || !key)) void actions.open(fragment.address);
 });
 void begin();
 
@@ -108,6 +113,7 @@ void begin();
 async function begin() {
   let fields;
   try {
+    await getIn();
     fields = await client.fields();
   } catch (error) {
     if (error instanceof Refused && !error.locked) store.set({ error: error.message });
@@ -133,6 +139,11 @@ async function begin() {
   if (!manySteps(experiment)) store.set({ speed: 1 });
   await actions.start({ experiment, shown: 0, reached: 0, play: false });
   if (refused) store.set({ error: refused }); // last, for opening a run takes what was refused before off the page
+}
+
+async function getIn() {
+  if (brought) await enter(brought, memory);
+  brought = null;
 }
 
 /** @param {string} text */

@@ -43,7 +43,7 @@ export function mountBanners(element, store, actions) {
     if (connection === "lost") {
       out.push({ kind: "bad", key: "lost", text: "The lab's server does not answer. The page tries again; your experiment is safe in its address.", buttons: [button({ text: "Try now", label: "Try now", click: () => void actions.retry() })] });
     } else if (connection === "locked") {
-      const text = "The server was started anew, and this page's key no longer fits. Open the address that it printed: this page then starts again from the experiment in its own address.";
+      const text = "This page has no key that fits the lab which answers here: it was started anew, or the link that led here was another lab's, too old, or used before. Open the address that the lab printed: this page then goes on with the experiment in its own address.";
       out.push({ kind: "bad", key: "locked", text, buttons: [button({ text: "Try again", label: "Try again", click: () => void actions.retry() })] });
     } else if (connection === "rebuilt") {
       out.push({ kind: "note", key: "rebuilt", text: "The server no longer had this run. It was computed again from its address, with the same digits.", close: () => store.set({ connection: "ok" }) });
