@@ -13,7 +13,10 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4
 test coverage: export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: install check format test coverage docs bench lock audit sbom clean
+# Seconds of `make fuzz`.
+SECONDS ?= 60
+
+.PHONY: install check format test coverage fuzz docs bench lock audit sbom clean
 
 install: $(INSTALLED)
 
@@ -48,6 +51,10 @@ coverage: install
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -m kernels --cov --cov-append --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report --skip-covered
 
+# Every parser of what others may have written, fed damaged and hostile bytes: SECONDS=3600 for an hour.
+fuzz: install
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 # Every example, every code block of README.md and docs/, every name in the reading guide.
 docs: install
 	$(BIN)/python -m pytest tests/test_docs.py
@@ -79,4 +86,4 @@ $(TOOLS)/.installed: Makefile
 	touch $@
 
 clean:
-	rm -rf .venv $(TOOLS) node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist paper
+	rm -rf .venv $(TOOLS) node_modules .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist paper fuzz-*.bin
