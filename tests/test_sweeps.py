@@ -57,6 +57,8 @@ def test_flags_read_several_values(text, hint, values):
         ("0:3,2", int, "has a value twice"),
         ("0:3:0", int, "is no range"),
         ("1:2:3:4", int, "is no range"),
+        ("0:10001", int, "is more than 10,000 values"),
+        ("0:-1e15:-1", int, "is more than 10,000 values"),
         ("1.5", int, "is not a whole number"),
         ("x", float, "is not a number"),
         ("maybe", bool, "can be yes or no"),

@@ -109,7 +109,10 @@ def _whole_numbers(word: str) -> list[int]:
         return parts
     if len(parts) > 3 or (len(parts) == 3 and parts[2] == 0):
         raise ValueError(f"{word!r} is no range: write first:end or first:end:step, as in 0:10")
-    return list(range(*parts))
+    found = range(*parts)
+    if found[MOST:]:
+        raise ValueError(f"{word!r} is more than {counted(MOST, 'value')}: a sweep has no more runs")
+    return list(found)
 
 
 def run_sweep(
