@@ -8,10 +8,35 @@ some are simplest in one and some in the other; at a kink they take the value fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class OnCopies:
+    """A function of one's own, handed copies of its arrays: what it writes into them changes nobody's data."""
+
+    function: Callable[..., Any]
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The function itself, for `inspect.unwrap`."""
+        return self.function
+
+    def __call__(self, *arrays: Any) -> Any:
+        """The function's result; tensors are copied as well, single numbers need not be."""
+        return self.function(*(a.clone() if hasattr(a, "clone") else a.copy() if isinstance(a, np.ndarray) else a for a in arrays))
+
+
+def on_copies(formula: Any) -> None:
+    """Have the functions of an activation or a cost handed copies, but for NumPy's and netbp's own, which write nothing."""
+    for name in (f.name for f in fields(formula)):
+        function = getattr(formula, name)
+        known = isinstance(function, OnCopies | np.ufunc) or (getattr(function, "__module__", None) or "").startswith("netbp.")
+        if callable(function) and not known:
+            object.__setattr__(formula, name, OnCopies(function))
 
 
 @dataclass(frozen=True)
@@ -29,6 +54,9 @@ class Activation:
     curvature: Callable[[Any, Any], Any]
     kinks: tuple[float, ...] = ()
     analytic: bool = False
+
+    def __post_init__(self) -> None:
+        on_copies(self)
 
     def __call__(self, z: Any) -> Any:
         """sigma(z) for an array of any shape."""

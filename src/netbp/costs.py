@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netbp.activations import on_copies
 from netbp.types import Array
 
 
@@ -33,6 +34,9 @@ class Cost:
     least_squares: bool = False
     analytic: bool = False
     categories: bool = False
+
+    def __post_init__(self) -> None:
+        on_copies(self)
 
     def __repr__(self) -> str:
         return self.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -146,7 +147,7 @@ def network_settings(network: Any) -> dict[str, Any]:
 
 def formula(part: Any) -> str:
     """The name of an activation or a cost; for one of your own, with the fingerprint of its value's code."""
-    name = function_name(part.value)
+    name = function_name(inspect.unwrap(part.value))
     return f"{part.name} {name}" if "#" in name else str(part.name)
 
 

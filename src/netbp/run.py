@@ -192,6 +192,9 @@ class _Training:
         if again := self.snapshot.facts.get("replayed"):
             message = f"{message}; the first {counted(again, 'iteration')} were run again from the start"
         hurried = status == INTERRUPTED and self.snapshot.cost is not None
+        state = self.snapshot.state  # whoever gets the run may write to it
+        own = state._replace(p=state.p.copy(), memory={name: np.array(array) for name, array in state.memory.items()})
+        self.snapshot = self.snapshot._replace(state=own)
         run = self._run(
             status,
             message,

@@ -33,10 +33,10 @@ class Series(NamedTuple):
 class Snapshot(NamedTuple):
     """A run after some step.
 
-    state: everything that is needed to go on. cost, held_out: the last recorded, or None (an array for M networks). series: what
-    was recorded since the last snapshot, by name ("cost", "held_out", and error shares where there are categories: "top1", "top5",
-    "held_out_top1", "held_out_top5"). reason: why the run ends here, or None; status: in one word. facts: plain
-    numbers about the method's work.
+    state: everything that is needed to go on, in arrays that cannot be written to: copy what you change. cost, held_out: the
+    last recorded, or None (an array for M networks). series: what was recorded since the last snapshot, by name ("cost",
+    "held_out", and error shares where there are categories: "top1", "top5", "held_out_top1", "held_out_top5"). reason: why the
+    run ends here, or None; status: in one word. facts: plain numbers about the method's work.
     """
 
     state: State
@@ -126,12 +126,23 @@ def _snapshots(
             parts.append(new)
             ended = chunk.reason is not None or state.step >= steps
             if ended or not every or state.step % every == 0:
-                yield Snapshot(state, cost, held_out, joined(parts), chunk.reason, chunk.status, chunk.facts)
+                yield Snapshot(read_only(state), cost, held_out, joined(parts), chunk.reason, chunk.status, chunk.facts)
                 parts = []
             if chunk.reason is not None:
                 return
     finally:
         session.close()
+
+
+def read_only(state: State) -> State:
+    """The same arrays, as views that nobody can write to: the method goes on from them."""
+
+    def view(array: Array) -> Array:
+        seen = np.asarray(array).view()
+        seen.flags.writeable = False
+        return seen
+
+    return state._replace(p=view(state.p), memory={name: view(array) for name, array in state.memory.items()})
 
 
 def _next_pace(pace: int, taken: int, seconds: float) -> int:

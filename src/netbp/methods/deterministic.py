@@ -258,7 +258,7 @@ class DeterministicSession:
         name = f"trust-{self.method.subproblem}" if isinstance(self.method, TrustRegion) else self.method.name
         return minimize(
             value,
-            self.start,
+            self.start.copy(),
             method=name,
             callback=callback,
             options=dict(self.method.options),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import unwrap
 from types import FunctionType
 from typing import Any
 
@@ -233,7 +234,7 @@ def own_activations(own: tuple[Activation, ...]) -> dict[str, Function]:
 
 
 def _with(own: int, sigma: Activation, rest: tuple[Function, Function, Function]) -> tuple[Function, Function, Function]:
-    value_of, slope_of, curvature_of = (inline(f) for f in (sigma.value, sigma.slope, sigma.curvature))
+    value_of, slope_of, curvature_of = (inline(unwrap(f)) for f in (sigma.value, sigma.slope, sigma.curvature))
     rest_act, rest_slope, rest_curvature = rest
 
     @inline

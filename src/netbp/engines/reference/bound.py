@@ -166,7 +166,7 @@ class BoundReference:
         record: int,
         batch_costs: bool,
     ) -> Advanced:
-        o, u, v = self.objective, memory.u, memory.v
+        o, (p, u, v) = self.objective, (q.copy() for q in (p, memory.u, memory.v))  # a rule of one's own may write into them
         if o.network.random and choices.seed is None:
             raise ValueError(f"{o.network.title} has random layers, so that training steps need choices.seed, which is None")
         multiplier = 1.0 if update.multiplier is None else update.multiplier

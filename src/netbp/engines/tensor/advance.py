@@ -83,7 +83,7 @@ def _advance_one(
     bound: BoundTensor, p: Array, memory: Memory, t: int, choices: Choices, update: Update, record: int, batch_costs: bool
 ) -> Advanced:
     steps = Steps(bound, update)
-    now, u, v = (bound.vector(q) for q in (p, memory.u, memory.v))
+    now, u, v = (bound.vector(q).clone() for q in (p, memory.u, memory.v))  # a rule of one's own may write into them
     offsets, N = choices.offsets, len(bound.objective.x)
     indices = None if choices.indices is None else bound.indices(choices.indices)
     keys = keys_of(bound.objective.network, choices.seed, t, len(choices.rates)).to(bound.device)

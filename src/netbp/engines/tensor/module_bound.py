@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 Tensors = dict[str, torch.Tensor]
 
 
+def copies(tensors: Tensors) -> Tensors:
+    """The same numbers in memory that a module may write into."""
+    return {name: q.clone() for name, q in tensors.items()}
+
+
 class BoundModule(BoundTensor):
     """See `netbp.engines.Bound`; `at(buffers)` is the same with other buffers, sharing everything else."""
 
@@ -67,12 +72,12 @@ class BoundModule(BoundTensor):
     # -- what is computed with -----------------------------------------------------------------------------------------
 
     def rows(self, x: torch.Tensor) -> torch.Tensor:
-        """Points as the module takes them."""
-        return x.round().long() if self.network.integers else x.to(self.dtype)
+        """Points as the module takes them, in memory of their own: it may write into what it is given."""
+        return x.round().long() if self.network.integers else x.to(self.dtype, copy=True)
 
     def outcome(self, p: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """a[L] of the rows x, in evaluation."""
-        return self.network.apply(self.network.blocks(p) | self.constants | self.kept, self.rows(x), False)
+        """a[L] of the rows x, in evaluation; what the module changes of p and of its buffers is forgotten."""
+        return self.network.apply(copies(self.network.blocks(p) | self.constants | self.kept), self.rows(x), False)
 
     def outputs_in_blocks(self, p: torch.Tensor, x: torch.Tensor) -> Iterator[torch.Tensor]:
         """a[L] of the rows x, block by block."""

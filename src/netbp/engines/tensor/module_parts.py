@@ -103,13 +103,11 @@ def probed(module: nn.Module, shape: Shape, integers: bool, modes: tuple[bool, .
 
         return hook
 
-    set_modes(module, None)
-    hooks = [inside.register_forward_hook(seen(name)) for name, inside in module.named_modules()]
-    try:
-        out, drew = tried(module, x)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    evaluated, trained = copy.deepcopy(module), copy.deepcopy(module)  # it may change its own parameters and buffers
+    set_modes(evaluated, None)
+    for name, inside in evaluated.named_modules():
+        inside.register_forward_hook(seen(name))
+    out, drew = tried(evaluated, x)
     if drew:
         raise ValueError("the module draws random numbers in evaluation mode too: what it says would not be a function of p")
     if not isinstance(out, torch.Tensor):
@@ -118,9 +116,8 @@ def probed(module: nn.Module, shape: Shape, integers: bool, modes: tuple[bool, .
         )
     if out.dim() < 1 or len(out) != POINTS or not out.is_floating_point():
         raise ValueError(f"the module gives {tuple(out.shape)} of {out.dtype} for {POINTS} points: it must give one row for each")
-    again = copy.deepcopy(module)
-    set_modes(again, modes)
-    _, draws = tried(again, x)
+    set_modes(trained, modes)
+    _, draws = tried(trained, x)
     return Probed(prod(out.shape[1:]), neurons, draws, outs)
 
 
@@ -129,7 +126,7 @@ def tried(module: nn.Module, x: torch.Tensor) -> tuple[Any, bool]:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         before = torch.random.get_rng_state()
         try:
-            out = module(x)
+            out = module(x.clone())
         except Exception as error:  # whatever a module of one's own raises
             mode = "training" if module.training else "evaluation"
             told = " ".join(str(error).split())

@@ -52,7 +52,7 @@ def _advance_one(
 ) -> Advanced:
     if bound.network.random and choices.seed is None:
         raise ValueError(f"{bound.network.title} draws random numbers in training steps: give Choices a seed")
-    now, u, v = (bound.vector(q) for q in (p, memory.u, memory.v))
+    now, u, v = (bound.vector(q).clone() for q in (p, memory.u, memory.v))  # a rule of one's own may write into them
     buffers = bound.tensors(memory.buffers) if memory.buffers else bound.kept
     multiplier, decay = (None if q is None else bound.vector(q) for q in (update.multiplier, update.decay))
     rest = rest_of_step(bound.objective, update)
@@ -149,7 +149,8 @@ def part_of(bound: BoundModule, names: tuple[str, ...]) -> Callable[..., Any]:
 
     def part(p: Any, x: Any, targets: Any, share: Any, scale: Any, *buffers: Any) -> tuple[Any, ...]:
         q = p.detach().clone().requires_grad_()
-        tensors = bound.network.blocks(q) | bound.constants | {n: b.clone() for n, b in zip(names, buffers, strict=True)}
+        given = bound.network.blocks(q) | bound.constants | dict(zip(names, buffers, strict=True))
+        tensors = {name: value.clone() for name, value in given.items()}
         with autocast(bound.device, bound.autocast)():
             a = bound.network.apply(tensors, bound.rows(x), True)
         a = a.to(bound.dtype)
