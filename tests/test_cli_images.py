@@ -369,11 +369,33 @@ def test_a_log_goes_on_where_the_run_does(tmp_path: Path) -> None:
         file.write('{"step": 12, "co')  # killed
     Journal(path, 7).add({"step": 9})
     assert rows(path) == [{"step": 3, "cost": 0.5, "held_out": "inf"}, {"step": 6, "cost": 0.5, "held_out": "inf"}, {"step": 9}]
-    Journal(path)
+    before = path.read_text()
+    journal = Journal(path)
+    assert path.read_text() == before, "the run may still be refused"
+    journal.begin()
     assert path.read_text() == ""
     path.write_bytes(b"\xff\xfe")
-    Journal(path, 7)
+    Journal(path, 7).begin()
     assert path.read_text() == ""
+
+
+def test_processes_that_were_not_asked_the_same_leave_run_and_log_as_they_are(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(self: Any, text: str) -> list[str]:
+        facts = json.loads(text)
+        facts["settings"]["fields"]["seed"] += 1
+        return [text, json.dumps(facts)]
+
+    for name in ("run.npz", "run.jsonl"):
+        (tmp_path / name).write_bytes((trained.parent / name).read_bytes())
+    monkeypatch.setattr("netbp.engines.tensor.processes.Processes.told", told)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["run", "cifar", *SMALL, "--epochs", "2", "--save", "run.npz"]) == 2
+    assert "asked the same: settings.fields.seed is 0 in process 0, but 1 in process 1; start" in capsys.readouterr().err
+    for name in ("run.npz", "run.jsonl"):
+        assert (tmp_path / name).read_bytes() == (trained.parent / name).read_bytes()
 
 
 @pytest.mark.parametrize(("save", "told"), [("run.jsonl", "end in .npz"), ("none/run.npz", "folder does not exist")])

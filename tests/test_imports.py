@@ -33,6 +33,7 @@ LEVELS = {
             "provenance",
             "interrupts",
             "validation",
+            "consensus",
             "confusion",
             "sweep",
         ],

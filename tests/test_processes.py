@@ -14,8 +14,9 @@ import pytest
 
 import netbp as nb
 import several
+from netbp.cli.failures import report
 from netbp.cli.places import again
-from netbp.processes import Place, place
+from netbp.processes import Place, ProcessLostError, place
 
 SCRIPT = Path(several.__file__)
 
@@ -109,6 +110,16 @@ def test_only_the_first_process_prints_and_saves(tmp_path):
     assert nb.Run.load(save).step == 2000
 
 
+def test_processes_that_were_not_asked_the_same_are_all_refused_and_then_work(tmp_path, monkeypatch, one_thread):
+    monkeypatch.chdir(tmp_path)
+    out = ended(started(2, ["refused", "9", "0", "run.npz", ""]))
+    assert [code for code, _, _ in out] == [0, 0], out
+    for _, printed, _ in out:
+        assert [line.split()[1] for line in printed.splitlines() if line.startswith("refused")] == several.REFUSED
+    assert [path.name for path in tmp_path.iterdir()] == ["run.npz"]
+    assert several.digest(nb.Run.load("run.npz")) == several.digest(several.trained("images", 2, 9))
+
+
 def test_torchrun_starts_them(tmp_path, one_thread):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}", str(SCRIPT)]
     done = subprocess.run(
@@ -153,8 +164,11 @@ def test_the_command_that_goes_on_starts_as_many_processes(monkeypatch, count, p
     assert again(["run", "cifar", "--resume", "--save", "my run.npz"]) == f"{program} run cifar --save 'my run.npz' --resume"
 
 
-def test_parts_and_processes_must_agree(monkeypatch):
+@pytest.mark.parametrize("saved", [True, False])
+def test_so_says_the_one_that_has_lost_another(monkeypatch, capsys, saved):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match=r"with 2 processes a batch has 2 parts, but Tensor\(parts=3\)"):
-        _ = several.problem("images", 3).bound
+    monkeypatch.setattr("sys.argv", ["netbp", "run", "cifar"])
+    assert report(ProcessLostError("process 0 of 2 lost another one", saved), debug=False) == 1
+    command = "  torchrun --nproc-per-node=2 -m netbp run cifar --resume\n" if saved else ""
+    assert capsys.readouterr().err == f"netbp: process 0 of 2 lost another one\n{command}"

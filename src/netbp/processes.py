@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 
 class ProcessLostError(RuntimeError):
-    """Another process of the run has ended, or does not answer any more."""
+    """Another process of the run has ended, or does not answer any more. saved: whether there is a file to go on from."""
+
+    def __init__(self, message: str, saved: bool = False) -> None:
+        super().__init__(message)
+        self.saved = saved
 
 
 class Place(NamedTuple):

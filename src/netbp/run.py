@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netbp.consensus import agreed
 from netbp.files import NotWrittenError, check_writable
 from netbp.interrupts import Interrupts
 from netbp.messages import counted, took_all
@@ -61,9 +62,14 @@ def train(
     total, record = count_of(method, steps), checked_record(record)
     before = Run.load(resume) if isinstance(resume, str | os.PathLike) else resume
     described = plain({"problem": problem_settings(problem), "method": method, "record": record, "rng": rng})
-    if before is not None:
+    asked = described | {"steps": total, "until": until, "settings": settings or {}}
+    if before is None:
+        state, generator = opened(problem, start, rng, None)
+        agreed(problem, asked, state)
+    else:
+        agreed(problem, asked, before.state)
         before = _matching(before, described, total, resume)
-    state, generator = opened(problem, start, rng, None if before is None else before.state)
+        state, generator = opened(problem, start, rng, before.state)
     save = save if is_first() else None  # of several processes at one run, the first saves for all
     if save is not None:
         check_writable(save)
@@ -136,7 +142,7 @@ class _Training:
             run = self._run(INTERRUPTED, f"{error}: go on with resume=", self._last_cost())
             run.save(self.path)
             kept = f"step {run.step:,} is saved: go on with resume={os.fspath(self.path)!r}, with as many processes as you like"
-        raise ProcessLostError(f"{error}; {kept}") from error
+        raise ProcessLostError(f"{error}; {kept}", self.path is not None) from error
 
     def _take(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netbp.consensus import agreed
 from netbp.methods import DIVERGED, FINISHED, Chunk, Method
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import restored, state_of, stream_from, streams_from
@@ -81,7 +82,9 @@ def stream(
     if state is not None and not isinstance(state, State):
         raise TypeError(f"stream resumes from a State, a Snapshot or a Run, but resume is {resume!r}: load a file with Run.load")
     state, generator = opened(problem, start, rng, state)
-    return snapshots(problem, method, state, generator, total, every, checked_record(record))
+    record = checked_record(record)
+    agreed(problem, {"method": method, "record": record, "rng": rng, "steps": total}, state)
+    return snapshots(problem, method, state, generator, total, every, record)
 
 
 def snapshots(

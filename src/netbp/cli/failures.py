@@ -25,6 +25,10 @@ def report(error: Exception, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, ProcessLostError):
         print(f"netbp: {one_line(str(error))}", file=sys.stderr)
+        if error.saved:
+            from netbp.cli.places import again
+
+            print(f"  {again()}", file=sys.stderr)
         return FAILED
     line = refusal(error)
     if line is not None:

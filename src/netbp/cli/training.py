@@ -35,14 +35,20 @@ class Journal:
 
     def __init__(self, path: Path, step: int = 0) -> None:
         """step: how far the run has come that goes on, whose lines stay; 0 for a new one."""
-        self.path = path
-        if not is_first():  # of several processes at one run
+        self.path, self.step = path, step
+        self.begun = not is_first()  # of several processes at one run
+
+    def begin(self) -> None:
+        """Write what stays, when the run is under way: one that is refused changes no log."""
+        if self.begun:
             return
-        kept = [line for line in _lines(path) if line.get("step", step + 1) <= step] if step else []
-        write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        self.begun, step = True, self.step
+        kept = [line for line in _lines(self.path) if line.get("step", step + 1) <= step] if step else []
+        write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def add(self, entry: dict[str, Any]) -> None:
         """Write one line; a disk that is full loses the line, not the run."""
+        self.begin()
         if not is_first():
             return
         with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as file:
@@ -81,6 +87,8 @@ class Epochs:
         now = time.monotonic()
         if self.first is None:  # what was done before, and the first step, which may have been compiled, do not count in the rate
             self.first = step, now
+            if self.journal is not None:
+                self.journal.begin()
         rate = self.rate(step, now)
         if not self.estimated and rate and now - self.first[1] >= ENOUGH and step - self.first[0] >= AT_LEAST and step < steps:
             self.estimated = True
