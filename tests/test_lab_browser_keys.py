@@ -124,6 +124,61 @@ def test_fields_are_changed_and_left(lab: Any) -> None:
     assert page.is_disabled("#undo")
 
 
+CLICK = "(selector) => document.querySelector(selector).click()"  # which moves no focus
+
+STAYS = {  # who is here, and what happens meanwhile: a key of theirs, or a click elsewhere; then the address and the focus
+    "a width below the network": ("#network [aria-label='One neuron more in layer 2']", "Enter", {"layers": "2-3-3-2"}),
+    "the same again": ("#network [aria-label='One neuron more in layer 2']", "Enter", {"layers": "2-4-3-2"}),
+    "a neuron whose network changes": (
+        "#network [aria-label='Neuron 1 of layer 2']",
+        "#network .network-depth > :last-child",
+        {"layers": "2-4-3-3-2"},
+    ),
+    "a layer taken out before another": ("[aria-label='Take layer 3 out']", "Enter", {"layers": "2-4-3-2"}),
+    "a stop of the tour": ("#tour .dot[aria-label^='Stop 2']", "Enter", {"layers": None}),
+}
+
+
+def test_the_focus_stays_while_what_has_it_is_made_anew(lab: Any) -> None:
+    """Who presses a key again presses the same thing again."""
+    page, focused = lab.page, "() => document.activeElement.getAttribute('aria-label')"
+    page.keyboard.press("g")
+    page.wait_for_selector("#tour .dot")
+    lab.settled()
+    for name, (here, act, address) in STAYS.items():
+        page.locator(here).focus()
+        before = page.evaluate(focused)
+        page.evaluate(CLICK, act) if act.startswith("#") else page.keyboard.press(act)
+        lab.becomes(**address)
+        assert page.evaluate(focused) == before, name
+    page.locator(".plane-point").first.focus()
+    page.keyboard.press("Enter")
+    page.evaluate(CLICK, "#tab-walk")
+    page.locator("#walk .walk-chip").nth(-2).focus()
+    before = page.evaluate(focused)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#walk .pickable")
+    assert page.evaluate(focused) == before
+    page.locator("#walk .pickable").nth(1).focus()
+    before = page.evaluate(focused)
+    page.evaluate(CLICK, "#step")
+    lab.until("() => /training step 1$/.test(document.querySelector('.walk-where').textContent)")
+    assert page.evaluate(focused) == before
+    page.keyboard.press("Home")  # a step without cells: the focus is where the arrows go on
+    assert page.evaluate("() => document.activeElement.className") == "walk-body"
+
+
+def test_a_network_of_another_size_keeps_its_elements(lab: Any) -> None:
+    """The pane is smaller as soon as the numbers below it take a line more, and that is while one goes through with Tab."""
+    page = lab.page
+    page.locator("#network .node[tabindex='0']").focus()
+    page.evaluate("() => { window.held = [...document.querySelectorAll('#network .node, #network button')]; }")
+    before = page.get_attribute("#network .disc", "width")
+    page.evaluate("() => { document.querySelector('.network-numbers').style.minHeight = '14em'; }")
+    lab.until("(before) => document.querySelector('#network .disc').getAttribute('width') !== before", before)
+    assert page.evaluate("() => held.every((e) => e.isConnected) && document.activeElement === held.find((e) => e.tabIndex === 0)")
+
+
 @pytest.mark.parametrize("stop", range(len(TOUR)))
 def test_a_stop_of_the_tour_is_an_address(lab: Any, stop: int) -> None:
     lab.open(TOUR[stop]["address"])

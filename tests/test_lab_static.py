@@ -57,6 +57,12 @@ def test_the_page_has_no_inline_script_and_no_inline_style():
     assert not any(re.search(r"setAttribute\(\s*[\"']style[\"']|\beval\(|new Function\(", path.read_text()) for path in SCRIPTS)
 
 
+def test_whatever_replaces_elements_keeps_the_focus():
+    """By the two `fill`, which keep it."""
+    found = {path.relative_to(STATIC).as_posix() for path in SCRIPTS if re.search(r"replaceChildren|outerHTML", path.read_text())}
+    assert found == {"js/controls/dom.js", "js/views/dom.js"}
+
+
 def test_what_the_page_links_to_exists():
     linked = re.findall(r'(?:href|src)="(static/[^"]+)"', INDEX)
     assert linked

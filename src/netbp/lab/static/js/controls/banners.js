@@ -1,6 +1,6 @@
 /** What has to be said at once: divergence, saturation, an experiment that was refused, a server that is gone. */
 
-import { button, h } from "./dom.js";
+import { button, fill, h } from "./dom.js";
 import { percent, short, whole } from "./numbers.js";
 
 /** @import { Actions, AppState, Store } from "../types.js" */
@@ -79,7 +79,8 @@ export function mountBanners(element, store, actions) {
       return;
     }
     drawn = key;
-    element.replaceChildren(
+    fill(
+      element,
       ...now.map(({ kind, text, buttons = [], close }) =>
         h(
           "div",

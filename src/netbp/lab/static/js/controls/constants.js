@@ -1,7 +1,7 @@
 /** The constants of the update rule, each by its name, where the rule has any. */
 
 import { constantsOf, constantsText, fieldOf } from "../fields.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { numberInput, row, showValue } from "./form.js";
 
 /** @import { Actions, AppState, Fields, Store } from "../types.js" */
@@ -28,7 +28,8 @@ export function constantsRows(fields, store, actions) {
   /** @param {Record<string, number>} defaults */
   function build(defaults) {
     inputs = new Map();
-    element.replaceChildren(
+    fill(
+      element,
       ...Object.keys(defaults).map((name) => {
         const [title, help] = SYMBOLS[name] ?? [name, `the rule's own constant ${name}`];
         const input = numberInput({

@@ -1,5 +1,7 @@
 /** Elements and icons, made without markup in strings and without inline styles, as the page's content policy asks. */
 
+import { keepFocus } from "../focus.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @typedef {Record<string, any>} Properties */
@@ -21,6 +23,13 @@ export function h(tag, properties = {}, ...children) {
   }
   for (const child of children) if (child !== null && child !== undefined) element.append(child);
   return element;
+}
+
+/** Put `children` in the place of what the element holds; the focus stays.
+ * @param {Element} element
+ * @param {...Node} children */
+export function fill(element, ...children) {
+  keepFocus(element, () => element.replaceChildren(...children));
 }
 
 /** @type {Record<string, string>} 24 x 24 outlines */

@@ -1,7 +1,7 @@
 /** The line that says what a control is, with the paper's equation, for the control that has the focus or is pointed at. */
 
 import { equation, numbersIn } from "./equations.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 /** @typedef {{title: string, help: string, equation?: string | null}} Explanation */
 
@@ -40,7 +40,7 @@ export function mountExplain(element, areas) {
     title.textContent = explanation.title;
     help.textContent = explanation.help;
     where.textContent = explanation.equation?.startsWith("section") ? `Paper, ${explanation.equation}` : "";
-    figures.replaceChildren(...numbersIn(explanation.equation).slice(0, 2).map(equation).filter((figure) => figure !== null));
+    fill(figures, ...numbersIn(explanation.equation).slice(0, 2).map(equation).filter((figure) => figure !== null));
   }
   /** @param {Event} event */
   function over(event) {

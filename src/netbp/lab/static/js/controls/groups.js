@@ -1,7 +1,7 @@
 /** The controls at the left: groups of fields that fold, made from what /api/fields says. */
 
 import { applies } from "../fields.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { mountExplain } from "./explain.js";
 import { fieldRow } from "./form.js";
 import { constantsRows } from "./constants.js";
@@ -43,7 +43,8 @@ export function mountGroups(element, store, actions) {
   /** @param {Fields} fields */
   function build(fields) {
     updates = [];
-    groups.replaceChildren(
+    fill(
+      groups,
       ...GROUPS.map(({ name, title, open }) => {
         const count = h("span", { class: "group-count" });
         const body = h("div", { class: "group-body" });

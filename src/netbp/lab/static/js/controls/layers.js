@@ -1,7 +1,7 @@
 /** The network's layers, changed in place: one line for each, with its width and its activation. */
 
 import { activationsOf, activationText, fieldOf, widthsOf } from "../fields.js";
-import { button, h, setText } from "./dom.js";
+import { button, fill, h, setText } from "./dom.js";
 import { explain } from "./explain.js";
 import { attempt, content } from "./complaint.js";
 import { allowed, choiceText, escapable, sentence } from "./form.js";
@@ -93,7 +93,7 @@ export function layersEditor(fields, store, actions) {
       const names = activationsOf(String(state.experiment.activation), widths.length - 1);
       if (lines.length !== widths.length - 1) {
         lines = widths.slice(1).map((_, i) => line(i + 2, widths.length));
-        list.replaceChildren(...lines.map(({ item }) => item));
+        fill(list, ...lines.map(({ item }) => item));
       }
       lines.forEach(({ width, activation }, i) => {
         if (document.activeElement !== width || width.dataset.shown !== String(widths[i + 1])) {

@@ -1,7 +1,7 @@
 /** What a click on the plane does: add a point of a category, move, delete; undo, redo, clear. */
 
 import { LETTERS } from "../points.js";
-import { button, h } from "./dom.js";
+import { button, fill, h } from "./dom.js";
 import { explain } from "./explain.js";
 
 /** @import { Actions, AppState, Store } from "../types.js" */
@@ -42,7 +42,7 @@ export function mountPointTools(element, store, actions) {
     const move = tool("move", "move", "Move points by dragging them");
     const remove = tool("delete", "trash", "Delete points by clicking them");
     choices.push(move, remove);
-    group.replaceChildren(...choices);
+    fill(group, ...choices);
   }
 
   /** @param {"move" | "delete"} name

@@ -1,6 +1,6 @@
 /** The guided tour: the paper's story in five stops, each of them an address. */
 
-import { button, h, setText } from "./dom.js";
+import { button, fill, h, setText } from "./dom.js";
 
 /** @import { Actions, Store } from "../types.js" */
 
@@ -32,7 +32,8 @@ export function mountTour(element, tools, store, actions) {
     opener.setAttribute("aria-pressed", "true");
     setText(title, `${at + 1}. ${stops[at].title}`);
     setText(text, stops[at].text.replace(/(\d)e-(\d)/g, "$1e\u2011$2")); // a number is not broken at its sign
-    dots.replaceChildren(
+    fill(
+      dots,
       ...stops.map((one, i) => h("li", {}, h("button", { type: "button", class: i === at ? "dot on" : "dot", "aria-label": `Stop ${i + 1}: ${one.title}`, "aria-current": i === at ? "step" : false, title: one.title, on: { click: () => void go(i) } }))),
     );
     back.disabled = at === 0;

@@ -1,5 +1,7 @@
 /** Elements made in script: HTML, SVG and MathML. Nothing is ever parsed from text, so no name can smuggle in markup. */
 
+import { keepFocus } from "../focus.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 
@@ -52,12 +54,14 @@ export function math(tag, attributes = {}, ...children) {
   return dress(document.createElementNS(MATHML, tag), attributes, children);
 }
 
-/** Put `children` in the place of what the element holds.
+/** Put `children` in the place of what the element holds; the focus stays.
  * @param {Element} element
  * @param {...Child} children */
 export function fill(element, ...children) {
-  element.replaceChildren();
-  dress(element, {}, children);
+  keepFocus(element, () => {
+    element.replaceChildren();
+    dress(element, {}, children);
+  });
 }
 
 /** Call `then` with the element's size in CSS pixels now and whenever it changes; not while it is hidden.

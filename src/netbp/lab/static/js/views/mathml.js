@@ -1,6 +1,6 @@
 /** The paper's symbols, vectors and matrices in MathML, with the actual numbers. */
 
-import { math } from "./dom.js";
+import { fill, math } from "./dom.js";
 import { even } from "./format.js";
 
 /** More rows or columns than these are cut: the first ones, dots, and the last. */
@@ -135,7 +135,7 @@ export function column(values, entry) {
 export function diagonal(values) {
   const n = values.length;
   const table = matrix(Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => (i === j ? (values[i] ?? 0) : 0))), (_, i, j, cell) => {
-    if (i !== j) cell.replaceChildren(math("mn", { class: "nought" }, "0"));
+    if (i !== j) fill(cell, math("mn", { class: "nought" }, "0"));
   });
   return table;
 }

@@ -2,15 +2,15 @@
 
 import { activationsOf, activationText, widthsOf } from "../fields.js";
 import { atMost, html, svg, watchSize } from "./dom.js";
-import { drawCaptions } from "./networkcaptions.js";
-import { buildNetwork, drawNetwork } from "./networkdraw.js";
+import { drawCaptions, placeCaptions } from "./networkcaptions.js";
+import { buildNetwork, drawNetwork, placeNetwork } from "./networkdraw.js";
 import { LEAST, mapsOf, paintTiles, shadeOf } from "./networkmaps.js";
 import { layout, sizesOf } from "./networkmodel.js";
 import { tabulateNumbers, tellNumbers } from "./networknumbers.js";
 import { watchTheme } from "./theme.js";
 import { walkOf } from "./walkdata.js";
 
-/** @import { Actions, Store } from "../types.js" */
+/** @import { Actions, Opened, Store } from "../types.js" */
 /** @import { Circle, Edge, Layout } from "./networkmodel.js" */
 /** @import { Drawn } from "./networkdraw.js" */
 /** @import { Looked } from "./networknumbers.js" */
@@ -49,7 +49,8 @@ export function mountNetwork(element, store, actions) {
   let looked = null;
   /** @type {Map<string, SVGGElement>} */
   const groups = new Map();
-  let built = "";
+  let [built, placed] = ["", ""];
+  let stop = /** @type {[number, number]} */ ([2, 1]); // where the tabulator comes to
 
   /** The layers changed, the activations with them. @param {(widths: number[], names: string[]) => void} how */
   function change(how) {
@@ -61,12 +62,12 @@ export function mountNetwork(element, store, actions) {
   }
 
   function build() {
-    const { opened, chosen, fields } = store.get();
+    const { opened, chosen } = store.get();
     if (!opened || !theme || width < 60) return;
     const sizes = sizesOf(opened);
     const key = JSON.stringify([sizes, opened.layers.map((y) => y.activation), width, height, chosen.neuron && Math.max(...sizes) > 10 ? chosen.neuron : 0, theme.size]);
-    if (key !== built) {
-      built = key;
+    if (key !== placed) {
+      placed = key;
       const margin = Math.min(width / 5, 5 * theme.size);
       const short = (width - 2 * margin) / Math.max(1, sizes.length - 1) < 7.5 * theme.size;
       picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -74,13 +75,24 @@ export function mountNetwork(element, store, actions) {
       shape = layout(sizes, width, Math.max(40, height - foot - top), margin, chosen.neuron, 4.2 * theme.size);
       for (const circle of shape.circles.flat()) circle.y += top;
       for (const dot of shape.dots) dot.y += top;
-      groups.clear();
-      drawn = buildNetwork(picture, shape, onCircle, onEdge, shape.radius >= LEAST);
-      drawCaptions(captions, { opened, sizes, layout: shape, short, limits: fields?.limits ?? {} }, change);
-      roving(chosen.neuron ?? [2, 1]);
+      renew(opened, shape, short);
+      placeCaptions(captions, shape);
     }
     draw();
     paint();
+  }
+
+  /** The elements, made anew only for other layers and not for another size: who is at one of them stays there.
+   * @param {Opened} opened @param {Layout} shape @param {boolean} short */
+  function renew(opened, shape, short) {
+    const tiled = shape.radius >= LEAST;
+    const key = JSON.stringify([shape.circles.map((layer) => layer.map(({ j }) => j)), sizesOf(opened), opened.layers.map((y) => y.activation), short, tiled]);
+    if (drawn && key === built) return placeNetwork(drawn, shape);
+    built = key;
+    groups.clear();
+    drawn = buildNetwork(picture, shape, onCircle, onEdge, tiled);
+    drawCaptions(captions, { opened, sizes: sizesOf(opened), short, limits: store.get().fields?.limits ?? {} }, change);
+    roving(stop);
   }
 
   /** @param {Circle} circle @param {SVGGElement} group */
@@ -88,7 +100,10 @@ export function mountNetwork(element, store, actions) {
     groups.set(`${l},${j}`, group);
     group.setAttribute("aria-label", l === 1 ? `Input ${j}` : `Neuron ${j} of layer ${l}`);
     group.addEventListener("pointerenter", () => look({ l, j, k: null }));
-    group.addEventListener("focus", () => look({ l, j, k: null }));
+    group.addEventListener("focus", () => {
+      roving([l, j]);
+      look({ l, j, k: null });
+    });
     group.addEventListener("click", () => choose(l, j));
     group.addEventListener("keydown", (event) => step(event, l, j));
   }
@@ -123,15 +138,13 @@ export function mountNetwork(element, store, actions) {
     else return;
     event.preventDefault();
     event.stopPropagation();
-    if (to) {
-      roving([to.l, to.j]);
-      groups.get(`${to.l},${to.j}`)?.focus();
-    }
+    if (to) groups.get(`${to.l},${to.j}`)?.focus();
   }
 
-  /** @param {[number, number]} at */
-  function roving([l, j]) {
-    const wanted = groups.get(`${l},${j}`) ?? groups.get("2,1");
+  /** The tabulator comes to one neuron, the last that had the focus. @param {[number, number]} at */
+  function roving(at) {
+    stop = at;
+    const wanted = groups.get(at.join()) ?? groups.get("2,1");
     for (const group of groups.values()) group.setAttribute("tabindex", group === wanted ? "0" : "-1");
   }
 
@@ -210,7 +223,6 @@ export function mountNetwork(element, store, actions) {
   });
   watchTheme(element, (now) => {
     theme = now;
-    built = "";
     build();
   });
 }

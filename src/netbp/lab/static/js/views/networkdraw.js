@@ -14,7 +14,7 @@ import { largest, weight } from "./networkmodel.js";
  * @typedef {{layout: Layout, p: Float64Array, layers: Layer[], walk: Walk | null, theme: Theme, shades?: ((l: number, j: number) => number | null) | null}} NetworkModel */
 
 /** The SVG elements of a drawn network, to be coloured again with every frame. tiles: squares that show what lies below them.
- * @typedef {{tiles: boolean, edges: {edge: Edge, line: SVGLineElement}[], circles: {circle: Circle, disc: SVGElement, text: SVGTextElement}[]}} Drawn */
+ * @typedef {{tiles: boolean, edges: {edge: Edge, line: SVGLineElement, hit: SVGLineElement}[], circles: {circle: Circle, disc: SVGElement, text: SVGTextElement}[], dots: SVGCircleElement[]}} Drawn */
 
 /** Make the circles, or tiles, and the lines of a layout in `picture`.
  * @param {SVGSVGElement} picture
@@ -23,41 +23,61 @@ import { largest, weight } from "./networkmodel.js";
  * @param {(edge: Edge, line: SVGLineElement) => void} onEdge
  * @param {boolean} [tiles]
  * @returns {Drawn} */
-export function buildNetwork(picture, { circles, edges, radius, gap, dots }, onCircle, onEdge, tiles = false) {
+export function buildNetwork(picture, shape, onCircle, onEdge, tiles = false) {
   const lines = svg("g", { class: "edges" });
   const hits = svg("g", { class: "edge-hits" });
   const nodes = svg("g", { class: "nodes" });
   /** @type {Drawn} */
-  const drawn = { tiles, edges: [], circles: [] };
-  for (const edge of edges) {
-    const { from, to } = edge;
-    const d = Math.hypot(to.x - from.x, to.y - from.y) || 1;
-    const [ux, uy] = [(to.x - from.x) / d, (to.y - from.y) / d];
-    const reach = tiles ? Math.min(1.28 * radius, radius / Math.max(Math.abs(ux), Math.abs(uy))) + 2.5 : radius; // to the rim
-    const ends = { x1: from.x + reach * ux, y1: from.y + reach * uy, x2: to.x - reach * ux, y2: to.y - reach * uy };
-    const line = svg("line", { ...ends, class: "edge" });
-    const hit = svg("line", { ...ends, class: "edge-hit" });
+  const drawn = { tiles, edges: [], circles: [], dots: shape.dots.map(() => svg("circle", { class: "dot" })) };
+  for (const edge of shape.edges) {
+    const line = svg("line", { class: "edge" });
+    const hit = svg("line", { class: "edge-hit" });
     onEdge(edge, hit);
     lines.append(line);
     hits.append(hit);
-    drawn.edges.push({ edge, line });
+    drawn.edges.push({ edge, line, hit });
   }
-  for (const circle of circles.flat()) {
-    const { x, y } = circle;
-    const disc = tiles
-      ? svg("rect", { class: "disc tile", x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius, rx: corner(radius) })
-      : svg("circle", { class: "disc", cx: x, cy: y, r: radius });
-    const size = tiles ? Math.min(15, 0.5 * radius) : Math.min(14, 0.62 * radius);
-    const below = radius + (gap > 1.7 * size ? 0.85 : -0.62) * size; // or, where there is no room, on the tile's lower rim
-    const text = svg("text", { x, y: tiles ? y + below : y, "text-anchor": "middle", "dominant-baseline": "central", "font-size": size });
+  for (const circle of shape.circles.flat()) {
+    const disc = tiles ? svg("rect", { class: "disc tile" }) : svg("circle", { class: "disc" });
+    const text = svg("text", { "text-anchor": "middle", "dominant-baseline": "central" });
     const group = svg("g", { class: "node", tabindex: -1, role: "button" }, disc, text);
     onCircle(circle, group);
     nodes.append(group);
     drawn.circles.push({ circle, disc, text });
   }
-  for (const { x, y } of dots) nodes.append(svg("circle", { cx: x, cy: y, r: Math.max(1.2, 0.12 * radius), class: "dot" }));
+  nodes.append(...drawn.dots);
+  placeNetwork(drawn, shape);
   fill(picture, lines, hits, nodes);
   return drawn;
+}
+
+/** Move what is drawn to the places of a layout of the same circles, which keeps the focus of who is at one.
+ * @param {Drawn} drawn
+ * @param {Layout} shape */
+export function placeNetwork(drawn, { circles, edges, radius, gap, dots }) {
+  const { tiles } = drawn;
+  drawn.edges.forEach(({ line, hit }, i) => {
+    const { from, to } = /** @type {Edge} */ (edges[i]);
+    const d = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+    const [ux, uy] = [(to.x - from.x) / d, (to.y - from.y) / d];
+    const reach = tiles ? Math.min(1.28 * radius, radius / Math.max(Math.abs(ux), Math.abs(uy))) + 2.5 : radius; // to the rim
+    const ends = { x1: from.x + reach * ux, y1: from.y + reach * uy, x2: to.x - reach * ux, y2: to.y - reach * uy };
+    for (const element of [line, hit]) set(element, ends);
+  });
+  const all = circles.flat();
+  const size = tiles ? Math.min(15, 0.5 * radius) : Math.min(14, 0.62 * radius);
+  const below = radius + (gap > 1.7 * size ? 0.85 : -0.62) * size; // or, where there is no room, on the tile's lower rim
+  drawn.circles.forEach(({ disc, text }, i) => {
+    const { x, y } = /** @type {Circle} */ (all[i]);
+    set(disc, tiles ? { x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius, rx: corner(radius) } : { cx: x, cy: y, r: radius });
+    set(text, { x, y: tiles ? y + below : y, "font-size": size });
+  });
+  drawn.dots.forEach((dot, i) => set(dot, { cx: dots[i]?.x ?? 0, cy: dots[i]?.y ?? 0, r: Math.max(1.2, 0.12 * radius) }));
+}
+
+/** @param {Element} element @param {Record<string, number>} attributes */
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
 }
 
 /** How round the corners of a tile are.

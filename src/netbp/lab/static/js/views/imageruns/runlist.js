@@ -28,7 +28,6 @@ export function mountRuns(element, choose) {
     const text = JSON.stringify([runs, chosen]);
     if (text === last) return;
     last = text;
-    const focused = element.contains(document.activeElement);
     fill(element, ...runs.map((run) => {
       const on = run.id === chosen;
       return html("button", { type: "button", role: "radio", class: "saved-run", "aria-checked": String(on), tabindex: on ? 0 : -1, "data-run": run.id, onclick: () => choose(run.id) },
@@ -36,6 +35,5 @@ export function mountRuns(element, choose) {
         html("span", { class: "saved-what" }, described(run)),
         run.training ? html("span", { class: "saved-live" }, "training") : run.status !== "finished" && html("span", { class: "saved-status" }, run.status));
     }));
-    if (focused) /** @type {HTMLElement | null} */ (element.querySelector("[aria-checked='true']"))?.focus();
   };
 }
