@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -27,6 +28,8 @@ HEADERS = 2**14
 """Bytes that its headers may have in all."""
 PATIENCE = 30.0
 """Seconds that a reader or a writer at the other end may stand still."""
+WHOLE = 60.0
+"""Seconds that a body may take in all."""
 ENTRY, CODE = b"/api/enter", 1024
 """Where a code is exchanged for the token, and the bytes that this may take."""
 PLAIN_PATH = re.compile(rb"/(?!.*\.\.)[A-Za-z0-9/_.-]*")
@@ -65,15 +68,17 @@ class Guard:
         except RefusedError as error:
             await refuse(marked, error)
             return
-        begun = False
+        begun, body = False, _Body(scope, receive)
 
         async def sending(message: Message) -> None:
             nonlocal begun
+            if not begun and body.unread:  # the rest of a body that nobody waits for is no next request
+                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
             begun = True
             await marked(message)
 
         try:
-            await self.app(scope, _limited(receive), sending)
+            await self.app(scope, body, sending)
         except RefusedError as error:
             if not begun:
                 await refuse(marked, error)
@@ -83,10 +88,13 @@ class Guard:
         method, path = scope["method"], scope.get("raw_path") or scope["path"].encode()
         if method not in ("GET", "HEAD", "POST"):
             raise RefusedError(405, f"the method {method[:20]} is not spoken here: GET, HEAD or POST")
+        if scope.get("http_version", "1.1") not in ("1.0", "1.1"):
+            raise RefusedError(400, "HTTP/1.1 is spoken here")
         if not PLAIN_PATH.fullmatch(path):
             raise RefusedError(400, "the path has characters that no path here has")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS:
             raise RefusedError(431, f"the headers may have {HEADERS} bytes in all")
+        _check_length(scope, CODE if path == ENTRY else BODY)
         host = _single(scope, b"host", "Host")
         if host not in {f"{name}:{self.port}".encode() for name in self.names}:
             raise RefusedError(403, f"Host must be {self.names[0]}:{self.port}, or another name of this server")
@@ -99,13 +107,12 @@ class Guard:
             given = _single(scope, TOKEN, "X-Netbp-Token", 401)
             if not hmac.compare_digest(given, self.token.encode()):
                 raise RefusedError(401, "the token is not this launch's: open the address that `netbp lab` printed")
+            if connection := scope.get("state", {}).get("connection"):
+                connection.known = True
         if changes:
             kind = b"".join(_all(scope, b"content-type")).split(b";")[0].strip().lower()
             if kind not in (b"application/json", b"application/octet-stream"):
                 raise RefusedError(415, "the body must be application/json (or application/octet-stream for an image)")
-            length, most = _all(scope, b"content-length"), CODE if entering else BODY
-            if length and (len(length) > 1 or not length[0].isdigit() or len(length[0]) > 12 or int(length[0]) > most):
-                raise RefusedError(413, f"a body may have {most} bytes")
 
     def _marked(self, send: Send) -> Send:
         framed = self.framed_by or "'none'"
@@ -133,6 +140,14 @@ class Guard:
         return marked
 
 
+def _check_length(scope: MutableMapping[str, Any], most: int) -> None:
+    length = _all(scope, b"content-length")
+    if _all(scope, b"transfer-encoding"):  # two ends that disagree where a request ends take one for two
+        raise RefusedError(400 if length else 411, "a body's length is said by Content-Length, and by nothing else")
+    if length and (len(length) > 1 or not length[0].isdigit() or len(length[0]) > 12 or int(length[0]) > most):
+        raise RefusedError(413, f"a body may have {most} bytes")
+
+
 def _is_shell(path: bytes) -> bool:
     return path == b"/" or path.startswith(b"/static/")
 
@@ -148,27 +163,28 @@ def _single(scope: MutableMapping[str, Any], name: bytes, shown: str, status: in
     return values[0]
 
 
-def _limited(receive: Receive) -> Receive:
-    """`receive`, which refuses a body that is too long, or that stops coming."""
-    read = 0
+class _Body:
+    """What is received of a request: refused when it is too long, when it stops coming, and when it takes too long in all."""
 
-    async def limited() -> Message:
-        nonlocal read
-        if read < 0:  # the body is complete: what comes now is the end of the connection, however late
-            return await receive()
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
+        self.receive, self.read, self.until = receive, 0, monotonic() + WHOLE
+        self.unread = any(length.strip(b"0") for length in _all(scope, b"content-length"))
+
+    async def __call__(self) -> Message:
+        """The next part."""
+        if self.read < 0:  # the body is complete: what comes now is the end of the connection, however late
+            return await self.receive()
         try:
-            message = await asyncio.wait_for(receive(), PATIENCE)
+            message = await asyncio.wait_for(self.receive(), min(PATIENCE, self.until - monotonic()))
         except TimeoutError:
-            raise RefusedError(408, f"no byte of the body came for {PATIENCE:g} s") from None
+            raise RefusedError(408, f"a body has {WHOLE:g} s in all, and {PATIENCE:g} s for its next byte") from None
         if message["type"] == "http.request":
-            read += len(message.get("body", b""))
-            if read > BODY:
+            self.read += len(message.get("body", b""))
+            if self.read > BODY:
                 raise RefusedError(413, f"a body may have {BODY} bytes")
             if not message.get("more_body"):
-                read = -1
+                self.read, self.unread = -1, False
         return message
-
-    return limited
 
 
 async def refuse(send: Send, error: RefusedError) -> None:

@@ -1,4 +1,4 @@
-"""Serving the lab: a server with bounds, which hangs up on readers who have stopped reading."""
+"""Serving the lab: a server with bounds, which hangs up on who takes too long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ctypes
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,43 +15,34 @@ from typing import Any
 import uvicorn
 
 from netbp.lab.answers import Lab
-from netbp.lab.guard import PATIENCE
+from netbp.lab.connections import IDLE, Connection
 from netbp.lab.launch import Launch
 from netbp.lab.server import application
 
-CONNECTIONS = 64
 M_MMAP_THRESHOLD = -3
 """Which of glibc's settings: from how many bytes on an array has pages of its own."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server; a connection whose reader has stood still for PATIENCE seconds is cut, and at the end any that stands.
+    """uvicorn's server; connections whose other end takes too long are cut, and at the end any whose reader stands still.
 
     Without that the answer to such a reader waits for ever, and so would Ctrl-C.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._standing: dict[Any, float] = {}  # connections whose reader stands still, and since when
-
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; see uvicorn."""
-        self._hang_up(PATIENCE)
+        now = monotonic()
+        self._cut(lambda one: one.overdue(now))
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """The end; see uvicorn."""
-        self._hang_up(0.0)
+        self._cut(lambda one: one.flow.write_paused)
         await super().shutdown(sockets)
 
-    def _hang_up(self, patience: float) -> None:
-        now = monotonic()
-        connections: list[Any] = list(self.server_state.connections)
-        paused = [one for one in connections if one.flow.write_paused]
-        self._standing = {one: self._standing.get(one, now) for one in paused}
-        for one, since in self._standing.items():
-            if now - since >= patience:
-                one.transport.abort()
+    def _cut(self, which: Callable[[Any], bool]) -> None:
+        for one in [one for one in self.server_state.connections if which(one)]:
+            one.transport.abort()
 
 
 def server_of(launch: Launch, lab: Lab) -> uvicorn.Server:
@@ -58,16 +50,15 @@ def server_of(launch: Launch, lab: Lab) -> uvicorn.Server:
     config = uvicorn.Config(
         application(lab, launch),
         loop="asyncio",
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         h11_max_incomplete_event_size=2**15,
-        timeout_keep_alive=30,
+        timeout_keep_alive=int(IDLE),
         timeout_graceful_shutdown=1,
     )
     return Server(config)
