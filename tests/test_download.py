@@ -221,6 +221,7 @@ def test_a_killed_download_starts_again(ten: Ten, site: Site) -> None:
     assert process.returncode == -signal.SIGKILL
     assert not (cache_folder() / "cifar-10-binary.tar.gz").exists()
     assert fetch(official).read_bytes() == whole
+    assert [p.name for p in cache_folder().iterdir()] == ["cifar-10-binary.tar.gz"]
 
 
 def closed_port() -> int:

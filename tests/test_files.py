@@ -7,9 +7,13 @@ import hashlib
 import io
 import json
 import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +25,7 @@ import pytest
 from netbp import files
 from netbp.files import NotReadError, NotWrittenError, check_writable, open_regular, read_regular, write_atomically
 from netbp.runfile import DIGITS, SEAL, RunFileError, pack, read, unpack
+from users import MALLORY, as_root, given_to
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 ARRAYS = {"p": np.arange(3.0), "memory.u": np.zeros((2, 2)), "empty": np.empty((0, 4)), "scalar": np.array(7)}
@@ -96,6 +101,63 @@ def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path: Path, monkeypat
     monkeypatch.setattr(files, "open_regular", growing)
     path.write_bytes(b"seven..")
     assert read_regular(path) == read_regular(path, 2**62) == b"seven.." * 10**6
+
+
+# -- what killed processes leave -----------------------------------------------------------------------------------------
+
+
+def dead() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere open files cannot be removed")
+def test_what_killed_processes_leave_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    here, ended, letters = files._machine(), dead(), "0123456789abcdef"
+    another = f"{int(here, 16) ^ 1:08x}"
+    left = [f".netbp-{here}-{ended}-{letters}.tmp", f".netbp-{here}-9999999999-{letters}.tmp", f".netbp-{another}-1-{letters}.tmp"]
+    stays = [
+        f".netbp-{here}-{os.getpid()}-{letters}.tmp",
+        f".netbp-{here}-1-{letters}.tmp",  # another user's, or root's own
+        f".netbp-{another}-{ended}-{letters}.tmp",  # a process there may have that number
+        f".netbp-{here}-{ended}-{letters}.tmp.npz",
+        f"netbp-{here}-{ended}-{letters}.tmp",
+        "run.npz",
+    ]
+    for name in left + stays:
+        (tmp_path / name).write_text("half")
+    (tmp_path / f".netbp-{here}-{ended}-{letters[::-1]}.tmp").mkdir()
+    os.utime(tmp_path / left[-1], (0, time.time() - 2 * files.DAY))
+    check_writable(tmp_path / "run.npz")
+    assert sorted(os.listdir(tmp_path)) == sorted([*stays, f".netbp-{here}-{ended}-{letters[::-1]}.tmp"])
+
+
+@as_root
+def test_another_users_files_stay(tmp_path: Path) -> None:
+    name = f".netbp-{files._machine()}-{dead()}-0123456789abcdef.tmp"
+    given_to(MALLORY, tmp_path)
+    (tmp_path / name).write_text("half")
+    given_to(MALLORY, tmp_path / name)
+    files.remove_litter(tmp_path)
+    assert litter(tmp_path) == [tmp_path / name]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_write_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from netbp.files import write_atomically
+def pieces():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomically({os.fspath(tmp_path / "run.npz")!r}, pieces())
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert len(litter(tmp_path)) == 1
+    check_writable(tmp_path / "run.npz")
+    assert litter(tmp_path) == []
 
 
 # -- write_atomically ----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import netbp
 from netbp.cli import main
 from netbp.cli.streams import Output, printing
+from netbp.data.download import Official, _bar
+from netbp.data.imagenet import _progress
 from netbp.messages import LONGEST_LINE, counted, listed, named, one_line, printable, shortened, shown
+from netbp.notices import watched
 from netbp.run import Run
 
 HOSTILE = "\x1b]0;owned\x07\n\x1b[2J\u202eabc\u2066\x00\x9b31m\r\x7f\udcff\N{ZERO WIDTH SPACE}"
@@ -55,6 +60,41 @@ def test_texts_from_outside_are_printable_and_short() -> None:
     assert len(cut) == 2
     assert "30,000 letters in all" in cut[0]
     assert cut[1] == "b" * 10
+
+
+# -- streams that are not there ----------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def closed() -> io.StringIO:
+    stream = Terminal()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize(("stream", "seen"), [(None, False), (closed(), False), (io.StringIO(), False), (Terminal(), True)])
+def test_bars_are_drawn_where_somebody_may_look(stream: Any, seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python under pythonw, or with `2>&-`, has None for a stream."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert watched() == seen
+    assert list(_progress(range(3))) == [0, 1, 2]
+    with _bar(Official("http://127.0.0.1/a", 1, "")) as bar:
+        bar.update(1)
+
+
+def test_nothing_else_takes_it_for_granted_that_there_is_a_stream() -> None:
+    allowed = {"notices.py", "cli/streams.py", "data/mat_process.py"}  # the last has a pipe of its own
+    source = Path(netbp.__file__).parent
+    found = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if re.search(r"sys\.std(in|out|err)\.", path.read_text())
+    }
+    assert found <= allowed
 
 
 # -- streams -----------------------------------------------------------------------------------------------------------

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
+import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import cache
 from typing import BinaryIO
 
 from netbp.messages import named as named  # noqa: PLC0414, for those who read files
@@ -35,6 +39,10 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+TEMPORARY = re.compile(r"\.netbp-(?P<machine>[0-9a-f]{8})-(?P<process>[0-9]{1,10})-[0-9a-f]{16}\.tmp")
+DAY = 86_400.0
 
 
 _protected: ContextVar[Mapping[tuple[int, int], str]] = ContextVar("protected")
@@ -157,12 +165,57 @@ def _identity(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work."""
+    """Raise NotWrittenError where `write_atomically` could not write to path: an error before any work.
+
+    What killed processes have left there is removed.
+    """
     try:
         target = _target(path)
+        remove_litter(os.path.dirname(target))
         _discard(_temporary_beside(target, b""))
     except OSError as error:
         raise _not_written(path, error) from None
+
+
+def remove_litter(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed processes of this user have left in the folder of files that they were writing; nothing that still is.
+
+    Of other machines' processes, and other containers', only what has not changed for a day.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = TEMPORARY.fullmatch(entry.name) if entry.name.startswith(".netbp-") else None
+            with contextlib.suppress(OSError):  # also where the system refuses to remove open files
+                if name is not None and _left(entry.stat(follow_symlinks=False), name["machine"], int(name["process"])):
+                    os.unlink(entry.path)
+
+
+def _left(found: os.stat_result, machine: str, process: int) -> bool:
+    """Whether nobody writes any more to a temporary file."""
+    if os.name != "posix":
+        return True
+    if found.st_uid != os.geteuid():
+        return False
+    if machine != _machine():
+        return time.time() - found.st_mtime > DAY
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@cache
+def _machine() -> str:
+    """Among which processes a process's number is unique: those of this machine since it was started, in this container."""
+    told = os.uname().nodename if hasattr(os, "uname") else ""
+    with contextlib.suppress(OSError):
+        told += os.readlink("/proc/self/ns/pid")
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            told += file.read()
+    return f"{zlib.crc32(told.encode()):08x}"
 
 
 def _target(path: str | os.PathLike[str]) -> str:
@@ -188,7 +241,7 @@ def _mode(target: str) -> int | None:
 
 def _temporary_beside(target: str, content: bytes | Iterable[bytes | memoryview]) -> str:
     """A finished temporary file in target's folder, with target's mode bits where target exists."""
-    temporary = os.path.join(os.path.dirname(target), f".netbp-{os.getpid()}-{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(target), f".netbp-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:

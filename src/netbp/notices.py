@@ -1,8 +1,9 @@
-"""Lines on stderr that a process says once, for what it does without."""
+"""Lines on stderr that a process says once, for what it does without, and whether somebody may be looking there."""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 from netbp.messages import one_line
 
@@ -15,3 +16,8 @@ def tell(line: str, about: str | None = None) -> None:
     if (about or line) not in told:
         told.add(about or line)
         log.warning(one_line(line))
+
+
+def watched() -> bool:
+    """Whether standard error is a terminal, where a progress bar may be drawn; without one, or with a closed one, it is not."""
+    return sys.stderr is not None and not getattr(sys.stderr, "closed", False) and sys.stderr.isatty()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from netbp.files import NotReadError, open_regular, write_atomically
+from netbp.files import NotReadError, open_regular, remove_litter, write_atomically
 from netbp.notices import tell
 
 MARK = b"netbp, sealed by SHA-256, 1\n"
@@ -74,6 +74,7 @@ class Sealed(NamedTuple):
         tell(f"{self.what} are not kept on the disk, so that each process makes its own: {_reason(error)}", about=self.what)
 
     def _make_room(self, folder: Path, size: int) -> None:
+        remove_litter(folder)
         found = []
         with os.scandir(folder) as entries:
             for entry in entries:

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from netbp.notices import watched
+
 PATIENCE = 0.7
 """Seconds before the bar appears: what is quicker needs none, and pays nothing for it."""
 
@@ -22,7 +24,7 @@ class Bar:
         self.task: Any = None
 
     def __enter__(self) -> Any:
-        return self if sys.stderr.isatty() else None
+        return self if watched() else None
 
     def __call__(self, step: int, steps: int, cost: Any = None) -> None:
         """Show that `step` of `steps` are done; cost: the present one, of M networks the lowest, or what comes next in words."""

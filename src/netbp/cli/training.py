@@ -13,6 +13,7 @@ from typing import Any
 from netbp.cli.progress import new_bar
 from netbp.files import write_atomically
 from netbp.messages import counted
+from netbp.notices import watched
 from netbp.processes import is_first
 from netbp.provenance import plain
 
@@ -72,7 +73,7 @@ class Epochs:
 
     def __enter__(self) -> Epochs:
         self.clock = time.monotonic()
-        if sys.stderr.isatty():
+        if watched():
             self.bar = new_bar()
             self.task = self.bar.add_task(self.title, total=None, words="the first steps")
             self.bar.start()

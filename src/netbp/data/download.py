@@ -6,15 +6,15 @@ import contextlib
 import hashlib
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from netbp.files import NotWrittenError, named, open_regular, write_atomically
+from netbp.files import NotWrittenError, named, open_regular, remove_litter, write_atomically
 from netbp.folders import cache_folder
+from netbp.notices import watched
 
 OFFLINE: ContextVar[bool] = ContextVar("offline", default=False)
 PIECE = 2**16  # bytes that are received, or read, at a time
@@ -74,6 +74,7 @@ def fetch(official: Official, folder: str = "") -> Path:
         reason = "downloading needs requests: pip install 'netbp[images]'"
         raise FileNotFoundError(_nowhere(official, target, reason, folder)) from None
     target.parent.mkdir(parents=True, exist_ok=True)
+    remove_litter(target.parent)
     free = shutil.disk_usage(target.parent).free
     if free < official.size:
         raise OSError(
@@ -149,8 +150,7 @@ def _bar(official: Official) -> Any:
         from tqdm import tqdm
     except ImportError:
         return contextlib.nullcontext(_NoBar())
-    hidden = sys.stderr is None or not sys.stderr.isatty()
-    return tqdm(total=official.size, desc=official.file, unit="B", unit_scale=True, disable=hidden)
+    return tqdm(total=official.size, desc=official.file, unit="B", unit_scale=True, disable=not watched())
 
 
 class _NoBar:

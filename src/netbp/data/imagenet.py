@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,9 +21,9 @@ from netbp.data.download import write_pieces
 from netbp.data.folder import entries, files, folders, said
 from netbp.data.images import Images, Source
 from netbp.data.picture import checked_shape, quiet, read_picture
-from netbp.files import named, open_regular, read_regular
+from netbp.files import named, open_regular, read_regular, remove_litter
 from netbp.folders import cache_folder, private_folder
-from netbp.notices import tell
+from netbp.notices import tell, watched
 from netbp.types import Data
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -145,6 +144,7 @@ def _whole(path: Path, shape: tuple[int, int]) -> bool:
 
 
 def _write(path: Path, rows: Iterator[NDArray[np.uint8]], shape: tuple[int, int]) -> None:
+    remove_litter(path.parent)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     write_pieces(path, itertools.chain([header.getvalue()], (row.data for row in rows)))
@@ -163,4 +163,4 @@ def _progress(chunks: range) -> Any:
         from tqdm import tqdm
     except ImportError:
         return chunks
-    return tqdm(chunks, desc="reading images", unit_scale=AHEAD, unit=" images", disable=not sys.stderr.isatty())
+    return tqdm(chunks, desc="reading images", unit_scale=AHEAD, unit=" images", disable=not watched())

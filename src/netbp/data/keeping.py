@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netbp.files import open_regular, write_atomically
+from netbp.files import open_regular, remove_litter, write_atomically
 from netbp.folders import cache_folder, private_folder
 from netbp.notices import tell
 from netbp.types import Array, Matrix
@@ -65,6 +65,7 @@ def save(key: str, z: Matrix, arrays: Mapping[str, Array]) -> None:
     np.savez(content, allow_pickle=False, **{**arrays, "checksum": np.asarray(zlib.crc32(z.data))})
     try:
         images, beside = _paths(key)
+        remove_litter(images.parent)
         _forget(images.parent, MOST - 1)
         write_atomically(images, [header.getvalue(), z.data])
         write_atomically(beside, content.getvalue())
