@@ -151,8 +151,7 @@ class Problem:
     def output(self, p: ArrayLike, x: ArrayLike) -> Matrix:
         """a^[L] by (7) and (8). x: (m, n_1), giving (m, n_L); or (n_1,), giving (n_L,)."""
         points = np.asarray(x)
-        if points.dtype.name not in COMPACT:
-            points = np.asarray(points, dtype=float)
+        points = np.asarray(points, dtype=_kept(points) or float)
         single = points.ndim == 1
         rows = np.ascontiguousarray(points[None, :] if single else points)
         n = self.network.sizes[0]
@@ -222,7 +221,7 @@ def checked(network: Network, data: Data, what: str) -> Data:
     float64.
     """
     n, outputs = network.sizes[0], network.sizes[-1]
-    x = _numbers(data.x, f"{what}'s x", COMPACT)
+    x = _numbers(data.x, f"{what}'s x", compact=True)
     if x.ndim != 2:
         raise ValueError(f"{what}'s x must have one point per row, (N, {n}), but it has shape {x.shape}")
     if len(x) == 0:
@@ -240,11 +239,16 @@ def checked(network: Network, data: Data, what: str) -> Data:
     return Data(x, y, None if data.weight is None else _weights(data.weight, len(x), what))
 
 
-def _numbers(values: ArrayLike, what: str, compact: tuple[str, ...] = ()) -> Matrix:
-    """The values as a contiguous array of float64, or as it is when its type is one of `compact`."""
-    kept = getattr(getattr(values, "dtype", None), "name", "") in compact
+def _kept(values: ArrayLike) -> Any:
+    """The type of COMPACT that an array has, in this processor's byte order, or None."""
+    dtype = getattr(values, "dtype", None)
+    return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) and dtype.name in COMPACT else None
+
+
+def _numbers(values: ArrayLike, what: str, compact: bool = False) -> Matrix:
+    """The values as a contiguous array of float64, or where `compact` in a type of COMPACT that they have."""
     try:
-        array = np.ascontiguousarray(values, dtype=None if kept else float)
+        array = np.ascontiguousarray(values, dtype=(compact and _kept(values)) or float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must be an array of numbers: {error}") from None
     if array.dtype.kind != "f" or all(np.isfinite(rows).all() for rows in np.array_split(array, 1 + array.size // 2**24)):
