@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import netbp as nb
+import netbp.sklearn as estimators
 from layouts import LAYOUTS
 from netbp.engines.reference import Reference
 
@@ -67,3 +70,22 @@ def test_a_run_from_a_start_of_any_layout(layout: str, method: str, engine: str)
         mine, theirs = (nb.train(p, METHODS[method], 6, a, rng=5) for p, a in ((other, laid(start)), (one, start)))
         same(mine.p, theirs.p)
         same(mine.costs, theirs.costs)
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "frame"])
+@pytest.mark.parametrize("name", ["NetworkClassifier", "NetworkRegressor"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_estimator_of_any_layout(layout: str, name: str, weighted: bool) -> None:
+    """A frame of pandas holds its columns one after the other, an array its rows."""
+    laid = LAYOUTS.get(layout, lambda a: pd.DataFrame({str(j): column.copy() for j, column in enumerate(np.atleast_2d(a.T))}))
+    data = numbers(nb.Network.dense(3, 2))
+    x, y, weight = np.asarray(data.x), np.asarray(data.y), data.weight if weighted else None
+    targets, laid_targets = (y, laid(y)) if name == "NetworkRegressor" else [y.argmax(axis=1)] * 2
+    make = getattr(estimators, name)
+    with warnings.catch_warnings(action="ignore"):  # two iterations do not converge
+        one, other = (
+            make(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(*pair, sample_weight=weight)
+            for pair in ((x, targets), (laid(x), laid_targets))
+        )
+        same(other.p_, one.p_)
+        same(other.predict(laid(x)), one.predict(x))

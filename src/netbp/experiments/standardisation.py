@@ -33,8 +33,9 @@ def standardisation(values: Matrix, weight: Vector | None = None) -> Scale:
     """Mean and standard deviation of each column, in which a weight of 2 counts as two rows; (N, columns), all finite.
 
     A column that is constant up to rounding has the deviation 1. Columns are first divided by a power of 2, which is exact, so that
-    squares neither overflow nor vanish: the units do not matter.
+    squares neither overflow nor vanish: the units do not matter. Neither does the layout, on which the order of a sum depends.
     """
+    values = np.ascontiguousarray(values)
     largest = np.abs(values).max(axis=0)
     exponent = np.frexp(largest)[1]
     shares = np.ldexp(values, -exponent)
