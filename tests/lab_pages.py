@@ -22,15 +22,15 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 
-PATIENCE = 180_000
-"""Milliseconds: machines that test are busy, and the first network of a shape is compiled."""
-
+from patience import MILLISECONDS, SECONDS
 
 COUNTED = """(() => {
   const send = window.fetch;
   window.asked = 0; // questions whose answers the page has not read yet
+  window.questions = []; // [address, milliseconds of the page's clock] of each
   window.fetch = async (...request) => {
     window.asked++;
+    window.questions.push([String(request[0]), performance.now()]);
     try {
       const answer = await send(...request);
       for (const kind of ["json", "arrayBuffer", "blob"]) {
@@ -46,12 +46,14 @@ COUNTED = """(() => {
 })()"""
 """Counts in the page itself what it asks: what the browser tells of requests comes later."""
 
-QUIET = """() => new Promise((done) => {
+QUIET = """(patience) => new Promise((done, never) => {
+  const last = performance.now() + patience;
   let calm = 0; // animation frames in which nothing was asked: some questions follow a frame after an answer
   const look = () => {
     const plays = document.getElementById("play")?.getAttribute("aria-label") === "Pause";
     calm = window.asked === 0 || plays ? calm + 1 : 0;
     if (calm > 3) done();
+    else if (performance.now() > last) never(new Error("the page asks and asks"));
     else requestAnimationFrame(look);
   };
   look();
@@ -78,7 +80,7 @@ class Server:
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """What the server answers, asked from outside of the browser."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         headers = {"X-Netbp-Token": self.token, "Origin": self.origin, "Content-Type": "application/json"}
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
@@ -97,7 +99,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            _, said = self.process.communicate(timeout=60)
+            _, said = self.process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             _, said = self.process.communicate()
@@ -122,8 +124,8 @@ class Lab:
         self.problems: list[str] = []
         self.asked: list[str] = []
         self.expected: list[str] = []
-        page.set_default_timeout(PATIENCE)
-        page.set_default_navigation_timeout(PATIENCE)
+        page.set_default_timeout(MILLISECONDS)
+        page.set_default_navigation_timeout(MILLISECONDS)
         page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
@@ -147,7 +149,11 @@ class Lab:
 
     def settled(self) -> None:
         """Wait until nothing is asked any more, unless the run goes on, and what was answered has been drawn."""
-        self.page.evaluate(QUIET)
+        self.page.evaluate(QUIET, MILLISECONDS)
+
+    def times(self, end: str) -> list[float]:
+        """When the page has asked for what ends like this, in milliseconds of its own clock."""
+        return [when for address, when in self.page.evaluate("() => questions") if address.endswith(end)]
 
     @property
     def fragment(self) -> str:
@@ -207,7 +213,7 @@ class Lab:
 
     def frame(self, cause: Callable[[], object]) -> Frame:
         """The frame that the page asks for when `cause` is done."""
-        with self.page.expect_response(lambda answer: answer.url.endswith("/frame"), timeout=PATIENCE) as found:
+        with self.page.expect_response(lambda answer: answer.url.endswith("/frame")) as found:
             cause()
         return Frame(found.value.body())
 

@@ -28,6 +28,7 @@ from netbp.experiments import from_settings
 from netbp.experiments.cifar import CifarExperiment
 from netbp.experiments.images import opinions, outputs_of
 from netbp.experiments.mnist import MnistExperiment
+from patience import SECONDS
 
 same = np.testing.assert_array_equal
 EACH = 30  # images in each of CIFAR's six files
@@ -136,11 +137,10 @@ def test_killed_or_stopped_at_any_moment_it_goes_on_to_the_same_bits(
         before = nb.Run.load(path).step if resume else -1
         words = [*SMALL, "--epochs", "9999", "--save", "run.npz", *resume]
         with subprocess.Popen(command(small[1], *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline and not (path.exists() and nb.Run.load(path).step > before + 1):
+            while running.poll() is None and not (path.exists() and nb.Run.load(path).step > before + 1):
                 time.sleep(0.02)
             running.send_signal(number)
-            _, told = running.communicate(timeout=120)
+            _, told = running.communicate(timeout=SECONDS)
         stopped = nb.Run.load(path)
         assert stopped.status == "interrupted"
         assert stopped.step > before

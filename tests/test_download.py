@@ -28,6 +28,7 @@ from netbp.data import cifar, download, mnist
 from netbp.data.archive import Archive, Found, Member, check, locate
 from netbp.data.download import Official, cache_folder, fetch
 from netbp.files import NotReadError
+from patience import SECONDS
 from test_cifar import small
 from test_mnist import packed
 
@@ -64,7 +65,7 @@ class Site:
                 half = int(len(content) * min(site.part, 0.5))
                 self.wfile.write(content[:half])
                 site.begun.set()
-                site.go_on.wait(30)
+                site.go_on.wait(SECONDS)
                 self.wfile.write(content[half : int(len(content) * site.part)])
 
             def log_message(self, format: str, *args: object) -> None:
@@ -215,7 +216,7 @@ def test_a_killed_download_starts_again(ten: Ten, site: Site) -> None:
     site.go_on.clear()
     code = f"from netbp.data.download import Official, fetch; fetch(Official{tuple(official)!r})"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        assert site.begun.wait(60)
+        assert site.begun.wait(SECONDS)
         process.kill()
     site.go_on.set()
     assert process.returncode == -signal.SIGKILL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from netbp.cli import main
 from netbp.exercises import EXERCISES, check, problem_sheet
 from netbp.exercises.asked import CHECKS, SEED, functions_in
 from netbp.exercises.asking import Asking, StudentError, WrongError
+from patience import SECONDS
 
 ROOT = Path(__file__).parent.parent
 ANSWERS = Path(__file__).parent / "answers"
@@ -174,33 +176,49 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     assert "answer.py" in str(check(1, tmp_path / "answer.py"))
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("while True: pass\n", "while it was loaded"),
-        ("def sigmoid(x):\n    while True: pass\nslope = weight_and_bias = sigmoid\n", "while it was asked sigmoid(x) at x = "),
-    ],
-)
-def test_a_file_without_end_is_stopped(code: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "answer.py").write_text(code)
-    verdict = check(1, tmp_path / "answer.py", seconds=2.0)
+def test_a_file_without_end_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "answer.py").write_text("while True: pass\n")
+    verdict = check(1, tmp_path / "answer.py", seconds=0.25)
     assert not verdict.right
-    assert "answer.py gave no answer within 2 seconds, " + words in str(verdict)
+    assert "answer.py gave no answer within 0.25 seconds, while it was loaded" in str(verdict)
+
+
+def late_once_there_is(mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer's time is over as soon as this file is there, however fast the machine is."""
+
+    class Late(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout is None:
+                return super().wait()
+            while not mark.exists() and self.poll() is None:
+                time.sleep(0.01)
+            raise subprocess.TimeoutExpired(self.args, timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
+
+
+def test_an_answer_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = tmp_path / "mark"
+    late_once_there_is(mark, monkeypatch)
+    endless = f"def sigmoid(x):\n    open({str(mark)!r}, 'w').close()\n    while True: pass\nslope = weight_and_bias = sigmoid\n"
+    (tmp_path / "answer.py").write_text(endless)
+    assert "within 60 seconds, while it was asked sigmoid(x) at x = " in str(check(1, tmp_path / "answer.py"))
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
-def test_what_a_stopped_file_has_started_is_stopped_too(tmp_path: Path) -> None:
-    marks = tmp_path / "marks"
-    (tmp_path / "answer.py").write_text(
-        "import subprocess, sys\n"
-        f"code = \"import time\\nwhile True:\\n    open({str(marks)!r}, 'a').write('.'); time.sleep(0.05)\"\n"
-        "subprocess.Popen([sys.executable, '-c', code]).wait()\n"
-    )
-    assert "gave no answer" in str(check(1, tmp_path / "answer.py", seconds=2.0))
-    time.sleep(0.3)
-    before = marks.read_text() if marks.exists() else ""
-    time.sleep(0.3)
-    assert before == (marks.read_text() if marks.exists() else "")
+def test_what_a_stopped_file_has_started_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds the writing end of a pipe, which ends with it."""
+    mark, pipe = tmp_path / "mark", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    late_once_there_is(mark, monkeypatch)
+    code = f"import time; held = open({str(pipe)!r}, 'w'); open({str(mark)!r}, 'w').close(); time.sleep({SECONDS})"
+    (tmp_path / "answer.py").write_text(f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {code!r}]).wait()\n")
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert "gave no answer" in str(check(1, tmp_path / "answer.py"))
+    ready, _, _ = select.select([reading], [], [], SECONDS / 2)
+    assert ready, "what it has started goes on"
+    assert os.read(reading, 1) == b""
+    os.close(reading)
 
 
 def test_an_answer_may_have_helpers_beside_it_and_print(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +284,7 @@ def test_ctrl_c_ends_the_check_and_the_answer(tmp_path: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline() == "started\n"
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=SECONDS)
     assert (child.returncode, err) == (130, "netbp: interrupted\n")
 
 

@@ -253,7 +253,7 @@ def test_what_is_taken_away_gives_the_same_digits(lab: Any, tmp_path: Any) -> No
     lab.page.keyboard.press("s")
     files = {}
     for what in ("script", "json", "csv", "run", "plane-svg", "cost-png"):
-        with lab.page.expect_download(timeout=180_000) as download:
+        with lab.page.expect_download() as download:
             lab.page.click(f"#export-{what}")
         files[what] = tmp_path / download.value.suggested_filename
         download.value.save_as(files[what])

@@ -34,7 +34,7 @@ def taken(lab: Any, what: str) -> tuple[str, bytes]:
     """The file that a button of the dialog gives: its name and content."""
     if not lab.page.is_visible("#takeaway"):
         lab.page.keyboard.press("s")
-    with lab.page.expect_download(timeout=180_000) as download:
+    with lab.page.expect_download() as download:
         lab.page.click(f"#export-{what}")
     with open(download.value.path(), "rb") as file:
         return download.value.suggested_filename, file.read()

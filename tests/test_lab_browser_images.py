@@ -20,6 +20,7 @@ from netbp.experiments.answers import answers_of
 from netbp.lab.launch import listen
 from netbp.lab.server import Lab as Served
 from netbp.lab.serving import server_of
+from patience import SECONDS
 
 pytest_plugins = ["lab_pages"]
 
@@ -49,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         thread.start()
         yield SimpleNamespace(origin=f"http://127.0.0.1:{launch.port}", token=launch.token, address=launch.address)
         server.should_exit = True
-        thread.join(20)
+        thread.join(SECONDS)
         lab.close()
         launch.socket.close()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from netbp.lab.address import experiment_at
+from patience import MILLISECONDS, SECONDS
 
 if TYPE_CHECKING:
     from lab_pages import Lab, Server
@@ -145,7 +146,8 @@ def test_all_is_within_reach_at_every_size(lab: Lab, width: int, height: int, pr
             page.wait_for_selector("html.projector")
             assert page.evaluate("() => parseFloat(getComputedStyle(document.querySelector('#reading-cost')).fontSize)") > usual
         page.evaluate("() => { for (const group of document.querySelectorAll('details')) group.open = true; }")
-        page.wait_for_timeout(300)
+        lab.settled()
+        lab.until("() => document.getAnimations().length === 0")
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         hidden = page.evaluate(
             f"""() => {{ {SEEN} const out = [];
@@ -257,6 +259,7 @@ def test_a_server_started_anew_is_told_and_the_page_goes_on(
         lab.until("() => /started anew/.test(document.getElementById('banners').textContent)")
         assert lab.fields == {"rate": "0.1"}
         other = lab.page.context.new_page()
+        other.set_default_timeout(MILLISECONDS)
         other.goto(second.address)  # as its printed address is opened
         lab.until("() => /computed again/.test(document.getElementById('banners').textContent)")
         other.close()
@@ -294,12 +297,13 @@ def stranger() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{served.server_port}/"
         served.shutdown()
-        thread.join(10)
+        thread.join(SECONDS)
 
 
 def test_a_page_of_another_origin_changes_and_reads_nothing(chromium: Any, server: Server, stranger: str) -> None:
     context = chromium.new_context()
     page = context.new_page()
+    page.set_default_timeout(MILLISECONDS)
     answers: list[tuple[str, str, int]] = []
     page.on("response", lambda a: answers.append((a.request.method, a.url, a.status)) if a.url.startswith(server.origin) else None)
     page.goto(stranger)
@@ -325,23 +329,25 @@ def test_a_page_of_another_origin_changes_and_reads_nothing(chromium: Any, serve
         server.origin,
     )
     assert {name: value for name, value in got.items() if value not in ("refused", 0)} == {}
-    page.evaluate(
-        """(lab) => { const make = (tag, how) => Object.assign(document.createElement(tag), how);
+    with page.expect_response(lambda answer: answer.request.is_navigation_request() and answer.request.method == "POST"):
+        page.evaluate(
+            """(lab) => { const make = (tag, how) => Object.assign(document.createElement(tag), how);
         const form = make("form", {method: "POST", action: lab + "/api/open", enctype: "text/plain", target: "inner"});
         form.append(make("input", {name: '{"experiment": {"seed": 66}, "x', value: '": 1}'}));
         document.body.append(make("iframe", {name: "inner"}), form);
         form.submit(); }""",
-        server.origin,
-    )
-    page.wait_for_timeout(1000)
+            server.origin,
+        )
     posts = [status for method, url, status in answers if method in ("POST", "OPTIONS")]
     assert posts
     assert all(400 <= status < 500 for status in posts), answers
     assert all(400 <= status < 500 for _, url, status in answers if "/api/" in url), answers
     page.evaluate(
-        "(lab) => { const frame = document.createElement('iframe'); frame.src = lab; document.body.append(frame); }", server.origin
+        """(lab) => new Promise((done) => {
+        const frame = Object.assign(document.createElement("iframe"), {src: lab, onload: done});
+        document.body.append(frame); })""",
+        server.origin,
     )
-    page.wait_for_timeout(1000)
     for frame in page.frames[1:]:
         assert frame.locator("#plane, h1.brand").count() == 0
     context.close()
@@ -350,6 +356,7 @@ def test_a_page_of_another_origin_changes_and_reads_nothing(chromium: Any, serve
 def test_a_name_that_was_rebound_to_this_machine_is_refused(chromium: Any, server: Server) -> None:
     context = chromium.new_context()
     page = context.new_page()
+    page.set_default_timeout(MILLISECONDS)
     answer = page.goto(f"http://evil.test:{server.port}/")
     assert answer.status == 403
     assert page.locator("#plane").count() == 0

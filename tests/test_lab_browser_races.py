@@ -12,6 +12,7 @@ import pytest
 
 import netbp as nb
 from netbp.experiments import PlaneExperiment
+from patience import MILLISECONDS
 
 pytest_plugins = ["lab_pages"]
 
@@ -31,7 +32,7 @@ class Held:
 
     def come(self) -> Held:
         """Wait until the page has asked."""
-        for _ in range(1800):
+        for _ in range(MILLISECONDS // 16):
             if self.waiting:
                 return self
             self.lab.page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
@@ -139,7 +140,7 @@ def test_what_is_taken_away_is_what_the_fields_say(lab: Any, tmp_path: Any) -> N
     with held(lab, "**/api/open") as opening:
         page.evaluate("() => { location.hash = 'seed=77'; }")
         opening.come()
-        with page.expect_download(timeout=180_000) as download:
+        with page.expect_download() as download:
             page.click("#export-json")
             opening.go()
         download.value.save_as(tmp_path / "run.json")
@@ -259,42 +260,42 @@ BAD = {
 @pytest.mark.parametrize("plays", [False, True])
 def test_a_frame_that_is_none_is_said_once_and_the_page_goes_on(lab: Any, name: str, plays: bool) -> None:
     answer, said = BAD[name]
-    page, frames = lab.page, []
+    page = lab.page
     lab.expected = ["status of 50[03]", re.escape(said)]
     lab.slide("#speed", 0)
     if plays:
         page.click("#play")
         lab.until("() => Number(document.getElementById('scrubber').value) > 3")
-    page.route("**/frame", lambda route: (frames.append(1), route.fulfill(**answer)))
+    page.route("**/frame", lambda route: route.fulfill(**answer))
     if not plays:
         page.click("#step")
     lab.until("(said) => document.getElementById('banners').textContent.includes(said)", said)
-    page.wait_for_timeout(300)
-    asked = len(frames)
-    assert asked <= 2
+    lab.settled()
+    asked = len(lab.times("/frame"))
     assert page.get_attribute("#play", "aria-label") == "Run"
     page.unroute("**/frame")
     before = lab.step
     page.click("#step")
     lab.at(before + 1)
     lab.until("() => document.getElementById('banners').childElementCount === 0")
+    assert len(lab.times("/frame")) == asked + 1  # nothing was asked again meanwhile
     assert page.is_disabled("#undo")
 
 
 def test_a_server_that_gives_no_frames_is_asked_ever_more_seldom(lab: Any) -> None:
-    page, frames = lab.page, []
+    page, before = lab.page, len(lab.times("/frame"))
     lab.expected = ["ERR_FAILED"]
-    page.route("**/frame", lambda route: (frames.append(1), route.abort()))
+    page.route("**/frame", lambda route: route.abort())
     page.click("#step")
     lab.until("() => /does not answer/.test(document.getElementById('banners').textContent)")
-    page.wait_for_timeout(1500)
-    assert len(frames) <= 5
+    lab.until("(n) => questions.filter(([what]) => what.endsWith('/frame')).length > n", before + 4)
+    waits = np.diff(lab.times("/frame")[before : before + 5])
+    assert (waits >= [0, 299, 699, 1499]).all(), waits  # milliseconds of the page's clock
     page.unroute("**/frame")
     page.click("text=Try now")
     lab.until("() => document.getElementById('banners').childElementCount === 0")
     page.click("#step")
     lab.until("() => Number(document.getElementById('scrubber').value) >= 1")
-    assert len(frames) < 9
 
 
 def test_a_run_that_is_always_gone_is_not_asked_for_for_ever(lab: Any) -> None:
@@ -304,7 +305,7 @@ def test_a_run_that_is_always_gone_is_not_asked_for_for_ever(lab: Any) -> None:
     page.route("**/frame", lambda route: (asked.append(1), route.fulfill(**gone)))
     page.click("#step")
     lab.until("() => /drops this run/.test(document.getElementById('banners').textContent)")
-    page.wait_for_timeout(300)
+    lab.settled()
     assert len(asked) <= 8
     page.unroute("**/frame")
     page.click("#step")

@@ -197,7 +197,7 @@ def test_a_slice_of_the_surface(lab: Any, kind: str) -> None:
         page.keyboard.press("k")
         lab.slide("#scrubber", 100)
         lab.at(100)
-    with page.expect_response(lambda answer: answer.url.endswith("/surface"), timeout=180_000) as found:
+    with page.expect_response(lambda answer: answer.url.endswith("/surface")) as found:
         page.click("text=Slice the surface here")
     content = found.value.body()
     header = json.loads(content[8 : 8 + int.from_bytes(content[4:8], "little")])

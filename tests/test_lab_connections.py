@@ -20,6 +20,7 @@ from netbp.lab.answers import Lab
 from netbp.lab.connections import MOST, UNKNOWN, give_way
 from netbp.lab.launch import Launch, listen
 from netbp.lab.serving import server_of
+from patience import SECONDS
 
 
 class Served(NamedTuple):
@@ -31,7 +32,7 @@ class Served(NamedTuple):
         return list(self.server.server_state.connections)
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.launch.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.launch.port), timeout=SECONDS)
 
     def text(self, text: str) -> bytes:
         """A request with {good} for the headers that let it in, and {token} and {port}."""
@@ -52,7 +53,7 @@ class Served(NamedTuple):
             return everything(connection)
 
     def client(self) -> contextlib.closing[http.client.HTTPConnection]:
-        return contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.launch.port, timeout=60))
+        return contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.launch.port, timeout=SECONDS))
 
     def asked(self, kept: http.client.HTTPConnection | None = None) -> int:
         """The status of an ordinary question."""
@@ -81,7 +82,7 @@ def served() -> Iterator[Served]:
         time.sleep(0.01)
     yield Served(launch, server)
     server.should_exit = True
-    thread.join(20)
+    thread.join(SECONDS)
     lab.close()
     assert not thread.is_alive()
 
@@ -225,7 +226,7 @@ def test_who_does_not_come_to_a_request_is_hung_up_on(
     with served.socket() as connection:
         if known:
             connection.sendall(served.text(GET + "\r\n"))
-            time.sleep(0.1)
+            assert connection.recv(65536)
         dripped = served.text(sent) + b"X-Drip: "
         with contextlib.suppress(OSError):
             for i in range(6000):  # ten minutes: each byte would start the time anew, if it did
@@ -235,7 +236,7 @@ def test_who_does_not_come_to_a_request_is_hung_up_on(
                 with contextlib.suppress(BlockingIOError):
                     if connection.recv(65536) == b"":
                         break
-                connection.settimeout(60)
+                connection.settimeout(SECONDS)
         assert i < 5999
 
 

@@ -31,6 +31,7 @@ from netbp.lab.runs import Gone
 from netbp.lab.serving import server_of
 from netbp.run import UNDER_WAY, Run
 from netbp.runfile import glance
+from patience import MILLISECONDS, SECONDS
 
 same = np.testing.assert_array_equal
 LINE = {"cost": 0.5, "top1": 0.3, "held_out": 0.6, "held_out_top1": 0.25, "seconds": 5.0, "images_per_second": 9.0}
@@ -92,7 +93,7 @@ def sections(frame: bytes) -> dict[str, Any]:
 
 def waited(question: Any) -> Any:
     """The answer, once it is prepared."""
-    for _ in range(600):
+    for _ in range(round(10 * SECONDS)):
         answer = question()
         if "preparing" not in (answer if isinstance(answer, dict) else header(answer)):
             return answer
@@ -323,10 +324,10 @@ def test_few_runs_are_held_and_work_for_one_that_was_put_away_stops(folder: Path
     monkeypatch.setattr(image_runs, "answers_of", slow)
     first, second = named(runs, "first"), named(runs, "second")
     assert runs.confusion(first)["preparing"]
-    assert going.wait(30)
+    assert going.wait(SECONDS)
     held = runs.held(first)
     runs.held(second)
-    assert held.ready.wait(30)
+    assert held.ready.wait(SECONDS)
     assert "put away" in held.error
     assert list(runs._held) == [second]
 
@@ -359,14 +360,14 @@ def served(folder: Path) -> Iterator[Launch]:
     thread.start()
     yield launch
     server.should_exit = True
-    thread.join(20)
+    thread.join(SECONDS)
     lab.close()
     launch.socket.close()
 
 
 def ask(launch: Launch, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> tuple[int, bytes]:
     headers = {"X-Netbp-Token": launch.token, "Origin": f"http://127.0.0.1:{launch.port}", "Content-Type": kind}
-    with closing(http.client.HTTPConnection("127.0.0.1", launch.port, timeout=60)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", launch.port, timeout=SECONDS)) as connection:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
@@ -428,7 +429,7 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1300, "height": 900})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(MILLISECONDS)
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(served.address)
@@ -475,8 +476,7 @@ def test_the_page_shows_a_run_and_classifies_a_file(served: Launch, folder: Path
         page.set_input_files(".drop-zone input", {"name": "none.png", "mimeType": "image/png", "buffer": b"no image"})
         page.wait_for_selector(".images-error:has-text('not an image')")
         page.set_viewport_size({"width": 360, "height": 740})
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.wait_for_function("document.documentElement.scrollWidth <= 360")
         browser.close()
     # the browser itself reports the refusal; anything else would be a fault
     assert [line for line in wrong if "422" not in line] == []

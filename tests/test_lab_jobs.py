@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from netbp.lab.address import experiment_of
 from netbp.lab.jobs import Jobs
 from netbp.lab.runs import Gone
 from netbp.sweep import merged, multistart
+from patience import SECONDS
 
 
 @pytest.fixture
@@ -84,17 +87,34 @@ def test_parts_are_merged_to_the_whole():
     assert isinstance(found, nb.Multistart)
 
 
-def test_a_job_is_cancelled_between_two_pieces(jobs, monkeypatch):
+@pytest.fixture
+def pieces(monkeypatch):
+    """Holds every piece of a job but the first until it is told to go on; two starts each."""
+    held = SimpleNamespace(begun=0, second=threading.Event(), go_on=threading.Event())
+
+    def piece(*given: Any, **how: Any) -> nb.Multistart:
+        held.begun += 1
+        if held.begun > 1:
+            held.second.set()
+            held.go_on.wait(SECONDS)
+        return multistart(*given, **how)
+
     monkeypatch.setattr(lab_jobs, "NETWORKS", 2)
-    name = jobs.multistart({}, 1000, 2000)
-    while jobs.state(name)["done"] == 0:
-        time.sleep(0.005)
+    monkeypatch.setattr(lab_jobs, "multistart", piece)
+    yield held
+    held.go_on.set()
+
+
+def test_a_job_is_cancelled_between_two_pieces(jobs, pieces):
+    name = jobs.multistart({}, 1000, 20)
+    assert pieces.second.wait(SECONDS)
+    assert jobs.state(name)["done"] == 2
     jobs.cancel(name)
+    pieces.go_on.set()
     told = finished(jobs, name)
     assert told["cancelled"]
     assert told["result"] is None
-    assert 0 < told["done"] < 1000
-    assert len(told["costs"]) == told["done"]
+    assert told["done"] == len(told["costs"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -109,12 +129,12 @@ def test_jobs_that_are_too_much_or_none_are_refused_in_one_line(jobs, fields, st
     assert "\n" not in str(refused.value)
 
 
-def test_jobs_at_work_and_jobs_held_are_bounded(monkeypatch):
-    monkeypatch.setattr(lab_jobs, "NETWORKS", 1)
+def test_jobs_at_work_and_jobs_held_are_bounded(pieces):
     jobs = Jobs(limit=2)
-    names = [jobs.multistart({}, 1000, 5000) for _ in range(2)]
+    names = [jobs.multistart({}, 1000, 20) for _ in range(2)]
     with pytest.raises(ValueError, match="at work already"):
         jobs.multistart({}, 1, 1)
+    pieces.go_on.set()
     for name in names:
         jobs.cancel(name)
         finished(jobs, name)

@@ -21,10 +21,10 @@ from netbp.experiments.plane import PlaneExperiment
 from netbp.experiments.plane_texts import points_text
 from netbp.lab.address import address_of, experiment_at
 from netbp.lab.notebook import USUAL_ORIGIN, experiment_of, notebook_origin
+from patience import MILLISECONDS, SECONDS
 
 pytest_plugins = ["lab_pages"]
 
-PATIENCE = 180_000  # ms, as lab_pages has it
 TEN = nb.data.ten_points()
 MOONS = two_moons(30, 0.05, 1)
 
@@ -70,7 +70,7 @@ def test_the_frame_is_on_a_server_that_its_origin_may_frame() -> None:
     assert "in pages of http://localhost:9999 only" in again._repr_html_()
     assert 'height="500"' in again._repr_html_()
     assert parts.port is not None
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=SECONDS)
     connection.request("GET", "/")
     answer = connection.getresponse()
     policy = answer.headers["Content-Security-Policy"]
@@ -173,26 +173,27 @@ def test_the_frame_trains_in_its_origin_s_pages_and_is_a_text_elsewhere(chromium
         notebook.shown = frame._repr_html_()
         said: list[str] = []
         page = chromium.new_page()
+        page.set_default_timeout(MILLISECONDS)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"http://localhost:{port}/")
         page.wait_for_selector("object")
         inner = page.frames[1]
-        inner.wait_for_selector("#play", timeout=PATIENCE)
+        inner.wait_for_selector("#play")
         inner.click("#play")
-        inner.wait_for_function("() => document.querySelector('#step-shown').value.replace(/\\D/g, '') === '500'", timeout=PATIENCE)
+        inner.wait_for_function("() => document.querySelector('#step-shown').value.replace(/\\D/g, '') === '500'")
         assert not page.locator("object p").is_visible()
         assert said == []
         assert inner.text_content("#reading-right").split("/")[1] == str(given.N)
         assert "token" not in inner.evaluate("location.hash")
         page.goto(f"http://127.0.0.1:{port}/")  # another origin
-        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        page.locator("object p").wait_for(state="visible")
         assert "frame-ancestors" in said.pop()
         page.goto("data:text/html," + quote(frame._repr_html_()))  # none at all, as a file or a panel of an editor
-        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        page.locator("object p").wait_for(state="visible")
         gone = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", frame._repr_html_())  # no server there any more
         page.goto("data:text/html," + quote(gone))
-        page.locator("object p").wait_for(state="visible", timeout=PATIENCE)
+        page.locator("object p").wait_for(state="visible")
         page.close()
         notebook.shutdown()
 

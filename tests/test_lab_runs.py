@@ -25,6 +25,7 @@ from netbp.lab.runs import Gone, LabRun, Runs
 from netbp.lab.surface import surface
 from netbp.lab.tour import TOUR
 from netbp.types import State
+from patience import SECONDS
 
 # Each method of the library, with what it remembers between steps. Rates change in the middle where there are any.
 METHODS: dict[str, dict[str, Any]] = {
@@ -68,8 +69,8 @@ def opened(runs: Runs, **fields: Any) -> LabRun:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Kernels of new shapes may be compiled on a busy machine while the tests wait."""
-    monkeypatch.setattr(training, "PREPARING", 600.0)
-    monkeypatch.setattr(training, "PATIENCE", 600.0)
+    monkeypatch.setattr(training, "PREPARING", SECONDS)
+    monkeypatch.setattr(training, "PATIENCE", SECONDS)
 
 
 @pytest.fixture
@@ -282,6 +283,19 @@ def test_outputs_beyond_single_precision_are_infinite_in_a_frame_and_nothing_is_
     assert not np.isfinite(found["grid"]).all()
 
 
+class Waiting(threading.Event):
+    """An event that tells when somebody waits for it in vain."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wait(self, timeout=None):
+        if not self.is_set():
+            self.begun.set()
+        return super().wait(timeout)
+
+
 def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
     monkeypatch.setattr(training, "ASIDE", 600.0)
     monkeypatch.setattr(training, "LEAD", 600.0)
@@ -289,18 +303,23 @@ def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
     ahead.ready.wait()
     ahead.ahead(0)
 
+    waiting = Waiting()
+    waiting.set()
+    monkeypatch.setattr(training.DRAWING, "_none", waiting)
+
     def goes_on():
-        with ahead._work:
-            last = ahead.front.step + 2 * ahead.pace  # one chunk may have been begun
+        last = ahead.front.step
         with ahead._moved:
-            return ahead._moved.wait_for(lambda: ahead.front.step > last, timeout=0.5)
+            return ahead._moved.wait_for(lambda: ahead.front.step > last, timeout=SECONDS)
 
     assert goes_on()
     with training.DRAWING:
-        assert not goes_on()
+        assert waiting.begun.wait(SECONDS)
+        stood = ahead.front.step
         with training.DRAWING:
             pass  # another frame has ended, this one has not
-        assert not goes_on()
+        assert not waiting.is_set()
+        assert ahead.front.step == stood
     assert goes_on()
     ahead.rest()
 
@@ -362,7 +381,7 @@ def test_the_thread_rests_when_nobody_asks(runs):
     run.frame(0, 0, -1, 0)
     ours = [t for t in threading.enumerate() if t.name == "netbp lab"]
     for thread in ours:
-        thread.join(timeout=60)
+        thread.join(timeout=SECONDS)
         assert not thread.is_alive()
     step = run.training.front.step
     assert 0 < step < 10**8

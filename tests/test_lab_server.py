@@ -31,6 +31,7 @@ from netbp.lab.guard import BODY, Guard
 from netbp.lab.launch import USUAL_PORT, Launch, listen
 from netbp.lab.server import application
 from netbp.lab.serving import server_of
+from patience import SECONDS
 
 
 class Served(NamedTuple):
@@ -49,7 +50,7 @@ class Served(NamedTuple):
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection.request(method, path, sent, self.ours if headers is None else headers)
         answer = connection.getresponse()
@@ -63,7 +64,7 @@ class Served(NamedTuple):
 
     def raw(self, request: bytes) -> bytes:
         """What comes back for these bytes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))  # every request asks to close, or is refused and closed
 
@@ -77,7 +78,7 @@ def serving(launch: Launch) -> Iterator[Served]:
         yield Served(launch, lab)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(SECONDS)
         lab.close()
         launch.socket.close()
         assert not thread.is_alive()
@@ -448,7 +449,7 @@ def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
     head = request(served, *GOOD, body=b"").replace(b"Content-Length: 0", f"Content-Length: {BODY + 1}".encode())
     assert status(served.raw(head)) == 413
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
-    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS) as connection:
         connection.sendall(request(served, *GOOD, body=b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
         sent, answer = 0, b""
         try:
@@ -457,7 +458,7 @@ def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
                 sent += len(chunk)
         except OSError:
             pass  # the other side has hung up
-        connection.settimeout(5)
+        connection.settimeout(SECONDS)
         try:
             answer = connection.recv(65536)
         except OSError:
@@ -520,7 +521,7 @@ def test_every_neuron_over_the_plane(served: Served, layers: str, activation: st
     opened = served.post("/api/open", {"experiment": experiment})[1]
     path = f"/api/run/{opened['run']}"
     step = 200
-    served.lab.runs.get(opened["run"]).training.ready.wait(60)  # until then a frame may show an earlier step
+    served.lab.runs.get(opened["run"]).training.ready.wait(SECONDS)  # until then a frame may show an earlier step
     p = floats(served.post(f"{path}/frame", {"after": step, "steps": 0, "grid": 0})[1], "p")
     for other in range(0 if lately else 20):  # shown so long ago that it is computed again
         served.post(f"{path}/frame", {"after": other, "steps": 0, "grid": 0})
@@ -578,7 +579,7 @@ def test_a_reader_who_stops_holds_nothing_up(served: Served) -> None:
     path = f"/api/run/{opened['run']}/frame"
     with contextlib.ExitStack() as stalled:
         for _ in range(8):
-            connection = stalled.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=60))
+            connection = stalled.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(request(served, *GOOD, path=path, body=body) * 3)
         for _ in range(5):
@@ -629,14 +630,14 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     line = process.stdout.readline()
     address = re.search(r"http://(127\.0\.0\.1):(\d+)/#token=([\w-]{43})$", line)
     assert address, line
-    connection = http.client.HTTPConnection(address[1], int(address[2]), timeout=60)
+    connection = http.client.HTTPConnection(address[1], int(address[2]), timeout=SECONDS)
     connection.request("GET", "/")  # waits until what answers is loaded
     answer = connection.getresponse()
     assert answer.status == 200
     answer.read()
     connection.close()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
     assert "Traceback" not in err
 
@@ -651,10 +652,8 @@ def test_no_other_user_sees_the_token_in_the_browser_s_command_line(tmp_path: Pa
         try:
             found = re.search(r"(\d+)/#token=(\S+)", process.stdout.readline())
             assert found
-            for _ in range(600):
-                if seen.exists():
-                    break
-                time.sleep(0.1)
+            while not seen.exists() and process.poll() is None:
+                time.sleep(0.05)
             line = seen.read_text(encoding="utf-8")
             code = re.search(rf"http://127\.0\.0\.1:{found[1]}/#code=([\w-]{{43}})\s*$", line)
             assert code, line
@@ -668,7 +667,7 @@ def test_no_other_user_sees_the_token_in_the_browser_s_command_line(tmp_path: Pa
 
 def entered(port: int, code: Any) -> tuple[int, Any]:
     """What comes for a code, from one who has no token."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     headers = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
     connection.request("POST", "/api/enter", json.dumps({"code": code}), headers)
     answer = connection.getresponse()
@@ -706,7 +705,7 @@ def test_a_reader_who_stops_does_not_outlive_ctrl_c() -> None:
         assert found is not None
         port = int(found[1])
         headers = {"X-Netbp-Token": found[2], "Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
         connection.request("POST", "/api/open", '{"experiment": {}}', headers)
         run = json.loads(connection.getresponse().read())["run"]
         connection.close()
@@ -722,7 +721,7 @@ def test_a_reader_who_stops_does_not_outlive_ctrl_c() -> None:
         time.sleep(2)
         process.send_signal(signal.SIGINT)
         try:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
         assert (process.returncode, err) == (0, "")

@@ -14,6 +14,7 @@ import netbp.lab
 from netbp.lab.address import address_of, different, experiment_at, experiment_of
 from netbp.lab.fields import fields
 from netbp.lab.frames import encoded
+from patience import SECONDS
 
 STATIC = Path(netbp.lab.__file__).parent / "static"
 OWN = [path for path in sorted(STATIC.rglob("*")) if path.suffix in {".html", ".css", ".js", ".svg"} and "vendor" not in path.parts]
@@ -34,7 +35,7 @@ def node(script: str, given: object = None) -> object:
         input=json.dumps(given),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ import pytest
 
 import netbp as nb
 from netbp.analysis.regions import grid_outputs, margin
+from patience import MILLISECONDS, SECONDS
 
 JS = Path(__file__).parents[1] / "src" / "netbp" / "lab" / "static" / "js"
 NODE = shutil.which("node")
@@ -27,7 +28,7 @@ def js(module, expression, given=None, path="views"):
       process.stdout.write(JSON.stringify(await ({expression}), plain) ?? "null");
     """
     command = [str(NODE), "--input-type=module", "-e", script]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -214,6 +215,7 @@ def page():
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         one = browser.new_page(viewport={"width": 700, "height": 600})
+        one.set_default_timeout(MILLISECONDS)
         one.problems = []
         one.on("console", lambda message: one.problems.append(message.text) if message.type == "error" else None)
         one.on("pageerror", lambda error: one.problems.append(str(error)))
@@ -342,7 +344,7 @@ def test_a_logarithmic_axis_has_labels_whatever_its_ends(page, limits):
         const plot = createChart(host, {theme: readTheme(host), width: 500, height: 200, xLog: true, xLabel: "step", yLabel: "Cost",
           series: [], range: () => range});
         show(plot, [range.x], range);
-        await new Promise((done) => setTimeout(done, 60));
+        for (let k = 0; k < 10_000 && !texts.includes("Cost"); k++) await new Promise(requestAnimationFrame);
         CanvasRenderingContext2D.prototype.fillText = plain; plot.destroy(); host.remove();
         return [...new Set(texts)]; }""",
         limits,

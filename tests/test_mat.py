@@ -25,6 +25,7 @@ from netbp.data.mat import mat_table, read_mat, write_mat
 from netbp.experiments.prediction import predict
 from netbp.experiments.table import Fit
 from netbp.files import NotReadError
+from patience import SECONDS
 
 TEN = nb.data.ten_points()
 
@@ -182,7 +183,7 @@ def test_whatever_ends_the_process_is_told(own_process: None, tmp_path: Path, mo
         "import time; time.sleep(60)": "ended with signal 9",  # longer than it may
     }
     for code, words in answers.items():
-        monkeypatch.setattr(mat_reader, "PATIENCE", 0 if "sleep" in code else 10)
+        monkeypatch.setattr(mat_reader, "PATIENCE", 0 if "sleep" in code else SECONDS)
         (tmp_path / "python").write_text(f"#!{real}\n{code}\n")
         (tmp_path / "python").chmod(0o700)
         monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))

@@ -15,6 +15,7 @@ import pytest
 import netbp as nb
 from netbp.engines.compiled import Compiled
 from netbp.engines.reference import Reference
+from patience import SECONDS
 
 same = np.testing.assert_array_equal
 STEPS = 30
@@ -129,8 +130,7 @@ def test_killed_at_random_moments_it_leaves_a_whole_file_that_goes_on(problem: n
         process = subprocess.Popen([sys.executable, "-c", SAVING, str(path)], stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"under way\n"
-        limit = time.monotonic() + 30  # progress comes just before the first save
-        while not path.exists() and time.monotonic() < limit:
+        while not path.exists() and process.poll() is None:  # progress comes just before the first save
             time.sleep(0.01)
         time.sleep(rng.uniform(0.0, 0.3))
         process.kill()
@@ -189,6 +189,6 @@ def test_sigterm_saves_and_ends(tmp_path: Path) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(SECONDS) == 0
     process.stdout.close()
     assert "SIGTERM" in nb.Run.load(path).message

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -100,7 +99,7 @@ class EntryCheck(NamedTuple):
 
 def check_entry(problem: Problem, p: ArrayLike, index: int) -> EntryCheck:
     """The gradient's entry `index` at p, (s,), beside its central difference. Raises IndexError when p has no such entry."""
-    vector = plain(p, "p", along="entry")
+    vector = np.asarray(p, dtype=float)
     derivative = float(problem.gradient(vector)[index])
     e = np.zeros(problem.size)
     e[index] = 1.0

@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from netbp.costs import quadratic, softmax, softmax_log_loss
-from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Data, Indices, Matrix, Vector
 
@@ -131,7 +130,7 @@ def entries(problem: Problem, layer: int) -> Indices:
 
 
 def _at(problem: Problem, p: ArrayLike, layer: int | None) -> tuple[Vector, Indices | None]:
-    vector = plain(p, "p", along="entry")
+    vector = np.asarray(p, dtype=float)
     if vector.shape != (problem.size,) or not np.isfinite(vector).all():
         raise ValueError(
             f"{problem.network.title} has {problem.size} parameters, but p has shape {vector.shape} with "
