@@ -6,7 +6,9 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -309,3 +311,33 @@ def test_a_figure_function_draws_on_the_given_axes_and_makes_no_figure(name: str
         assert ax.has_data() or ax.patches or ax.texts, f"{name} left an axis empty"
     further = set(figure.axes) - set(np.atleast_1d(axes).ravel())
     assert all(ax.get_label() == "<colorbar>" or ax in ax.figure.axes for ax in further)
+
+
+def test_a_style_is_not_changed_by_another_thread_s() -> None:
+    entered = threading.Event()
+
+    def other() -> None:
+        with nb.style():
+            entered.set()
+
+    with nb.style("slide"):
+        size = mpl.rcParams["font.size"]
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert not entered.wait(0.3)
+        assert mpl.rcParams["font.size"] == size
+    thread.join(60)
+    assert entered.is_set()
+
+
+def test_figures_of_several_threads_are_those_of_one() -> None:
+    def figure(size: Any) -> bytes:
+        with nb.style(size):
+            made, ax = new_figure()
+            ax.plot([0.0, 1.0], [0.0, 1.0])
+        return encoded(made, "svg")
+
+    sizes = [None, "slide", "column"] * 3
+    alone = {size: figure(size) for size in set(sizes)}
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(figure, sizes)) == [alone[size] for size in sizes]

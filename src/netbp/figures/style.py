@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 """The formats that figures are saved in, and the metadata that would differ from one day to the next."""
 
 
+_one_at_a_time = threading.RLock()
 _in_force: ContextVar[Size | None] = ContextVar("the size of the style in force", default=None)
 _sizes: WeakKeyDictionary[Figure, Size | None] = WeakKeyDictionary()  # ticks are made late: a figure is saved in its own size
 
@@ -44,10 +46,11 @@ def style(size: Size | None = None) -> Iterator[None]:
     """Draw in the house style inside `with nb.style():`, whatever the user's settings are; they are restored afterwards.
 
     size: "slide" for larger letters and lines on 16 by 9, "column" for one column of a journal. Raises ValueError for another.
+    Matplotlib's settings are those of the whole process: other threads that want a style wait until this one is over.
     """
     if size is not None and size not in get_args(Size):
         raise ValueError(f"the style comes in the sizes {', '.join(get_args(Size))}, but {size!r} was asked for")
-    with mpl.rc_context():
+    with _one_at_a_time, mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         if size is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from netbp.lab.asking import Desk
 from netbp.lab.bodies import Fields
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Lab:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
+        self.desk = Desk()
         self._lock = threading.Lock()
         self._runs: Runs | None = None
         self._jobs: Jobs | None = None
@@ -76,6 +78,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop what goes on."""
+        self.desk.close()
         for held in (self._runs, self._jobs, self._images):
             if held is not None:
                 held.close()

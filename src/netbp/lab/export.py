@@ -14,6 +14,7 @@ from netbp.experiments.settings import settings_of
 from netbp.folders import temporary_folder
 from netbp.lab.address import address_of, different
 from netbp.lab.script import script_of
+from netbp.lab.turns import long_work
 from netbp.methods import FINISHED
 from netbp.provenance import plain, problem_settings, provenance
 from netbp.record import STATUSES, Run
@@ -38,6 +39,8 @@ def exported(run: LabRun, what: str, step: int, view: str, kind: str) -> tuple[s
     if what == "json":
         told = {"netbp": "lab", "step": state.step, "address": address_of(run.experiment), "experiment": different(run.experiment)}
         return "run.json", "application/json", (json.dumps(told | {"fields": asdict(run.experiment)}, indent=1) + "\n").encode()
+    if what in ("csv", "run", "figure"):
+        long_work()
     if what == "csv":
         return "history.csv", "text/csv", _table(run, state)
     if what == "run":
@@ -102,7 +105,11 @@ def _figure(run: LabRun, state: State, view: str, kind: str) -> bytes:
 
     problem, e = run.training.problem, run.experiment
     record = record_of(run, state)
-    with house_style():
+    if view == "surface":
+        from netbp.lab.surface import slice_of
+
+        landscape = slice_of(run, state.step, "path", None, 51, 0)
+    with house_style():  # one figure at a time: nothing in here may wait for another question
         figure, ax = new_figure()
         if view == "plane":
             draw_region(ax, problem, state.p, extent=e.extent, data=run.all_points)
@@ -114,9 +121,8 @@ def _figure(run: LabRun, state: State, view: str, kind: str) -> bytes:
             draw_weights(ax, problem.network, state.p)
         elif view == "surface":
             from netbp.figures.analysis_landscape import draw_slice
-            from netbp.lab.surface import slice_of
 
-            draw_slice(ax, slice_of(run, state.step, "path", None, 51, 0))
+            draw_slice(ax, landscape)
         else:
             name, factor = ("gradient_norm", 1.0) if view == "gradient" else ("cost", e.factor)
             _needs(record, name)

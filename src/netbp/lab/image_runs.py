@@ -24,6 +24,7 @@ from netbp.experiments.images import Opinions, opinions, shape_of
 from netbp.lab.frames import encoded, number
 from netbp.lab.image_files import Folder, Saved, about, curves, is_training, last_lines
 from netbp.lab.runs import Gone
+from netbp.lab.turns import aside, long_work
 from netbp.record import Run
 from netbp.types import Array, Data
 
@@ -189,6 +190,7 @@ class ImageRuns:
     def maps(self, name: str, image: int) -> bytes:
         """What the layers make of a test image, counted from 1."""
         held = self.held(name)
+        long_work()
         images = self._images(held)
         x, y = np.asarray(images.test.x), np.asarray(images.test.y)
         if not 1 <= image <= len(x):
@@ -201,6 +203,7 @@ class ImageRuns:
         held = self.held(name)
         if not content:
             raise ValueError("the file is empty: drop an image")
+        long_work()
         try:
             x = image_from_bytes(content, held.shape)
         except ImportError as error:
@@ -231,8 +234,10 @@ class ImageRuns:
                 held.begun, held.error = True, ""
                 held.ready.clear()
                 threading.Thread(target=self._find, args=(held,), name="netbp lab images", daemon=True).start()
-        if not held.ready.wait(PATIENCE):
-            return None
+        if not held.ready.is_set():
+            with aside():
+                if not held.ready.wait(PATIENCE):
+                    return None
         if held.error:
             held.begun = False  # who asks again tries again
             raise ValueError(held.error)

@@ -16,16 +16,22 @@ from netbp.experiments.plane import PlaneExperiment
 from netbp.lab.address import experiment_of
 from netbp.lab.frames import number
 from netbp.lab.runs import GoneError
-from netbp.methods.deterministic import Deterministic
+from netbp.lab.turns import Asked, Turns
 from netbp.methods.streams import streams_from
 from netbp.sweep import NETWORKS, Multistart, merged, multistart
 
 MOST_STARTS, MOST_STEPS, MOST_WORK = 1000, 100_000, 2 * 10**9
+MOST_OF_ONE = 2 * 10**10
+"""Steps times points times parameters of a start, which is not stopped on its way."""
 LEVEL = 1e-3
 """The cost that counts as success, if no other is given."""
 HOUR = 3600.0
-FEW = 2
-"""Starts a piece of the methods that take them one by one."""
+UNASKED = 120.0
+"""Seconds after which a job that nobody has asked about is stopped; pages that are out of sight ask once a minute."""
+PIECE = 0.5
+"""Seconds that a piece of a job should take at most."""
+PIECES = Turns(1)
+"""All jobs together have one processor, and take turns with it."""
 
 
 class Job:
@@ -37,29 +43,37 @@ class Job:
         self.parts: list[Multistart] = []
         self.result: Multistart | None = None
         self.error, self.cancelled, self.finished = "", False, False
-        self.used = self.begun = time.monotonic()
+        self.used = self.begun = time.monotonic()  # used: when somebody asked
         self.seconds = 0.0
         threading.Thread(target=self._work, name="netbp lab starts", daemon=True).start()
 
     def _work(self) -> None:
-        e = self.experiment
-        size = FEW if isinstance(self.method, Deterministic) else NETWORKS if e.batch <= 16 else 8
+        turns = Asked(PIECES, str(id(self)))
         try:
-            streams = streams_from(e.seed, self.starts)
-            for first in range(0, self.starts, size):
+            streams, size = streams_from(self.experiment.seed, self.starts), 1
+            while streams:
+                turns.wait_for_turn()
+                begun = time.monotonic()
+                self.cancelled = self.cancelled or begun - self.used > UNASKED
                 if self.cancelled:
                     return
-                some = streams[first : first + size]
-                part = multistart(
-                    self.problem, self.method, len(some), self.steps, rng=some, scale=e.scale, level=self.level, workers=1
-                )
-                self.parts = [*self.parts, part]
-                self.seconds = time.monotonic() - self.begun
+                self._piece(streams[:size])
+                streams, self.seconds = streams[size:], time.monotonic() - self.begun
+                taken = time.monotonic() - begun
+                size = max(1, size // 2) if taken > PIECE else min(NETWORKS, 2 * size) if taken < PIECE / 4 else size
             self.result = merged(self.problem, self.parts)
         except Exception as error:  # whoever asks must hear of it: nobody waits for this thread
             self.error = " ".join(str(error).split()) or type(error).__name__
         finally:
+            turns.end()
             self.finished = True
+
+    def _piece(self, some: list[Any]) -> None:
+        """The starts of these streams: each gives the same numbers in whatever company."""
+        part = multistart(
+            self.problem, self.method, len(some), self.steps, rng=some, scale=self.experiment.scale, level=self.level, workers=1
+        )
+        self.parts = [*self.parts, part]
 
     def state(self) -> dict[str, Any]:
         """How far it is, the costs so far, and at the end the result."""
@@ -106,8 +120,10 @@ class Jobs:
             if not 1 <= value <= most:
                 raise ValueError(f"{name} must be from 1 to {most:,}, but it is {value:,}")
         wanted = replace(experiment_of(experiment), steps=steps, start=0)
-        points = wanted.batch if wanted.method == "stochastic" else wanted.problem().N
-        if (wanted.method in ("stochastic", "steepest")) and starts * steps * points > MOST_WORK:
+        problem = wanted.problem()
+        points = wanted.batch if wanted.method == "stochastic" else problem.N
+        many = wanted.method in ("stochastic", "steepest") and starts * steps * points > MOST_WORK
+        if many or steps * points * problem.size > MOST_OF_ONE:
             raise ValueError(
                 f"{starts:,} starts of {steps:,} steps with {points:,} points each are too much for this page: take fewer of them"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from netbp.lab.frames import encoded, number, plane
 from netbp.lab.maps import maps
 from netbp.lab.naming import layers_of, parameter_name
 from netbp.lab.training import Training
+from netbp.lab.turns import BusyError, aside, long_work
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import state_of
 from netbp.problem import Problem
@@ -29,6 +31,8 @@ from netbp.types import Array, Data, State, Vector
 BINS = 1024
 """The most bins of costs in a frame."""
 COMPILING = "compiling the kernel for this network: a few seconds, the first time only"
+HEAVY = 5 * 10**7
+"""Places of a picture times parameters: more are long work."""
 MARKED = 2000
 """The most points that a frame marks one by one."""
 
@@ -84,12 +88,18 @@ class LabRun:
         """The state `steps` steps after `after`, 0 for that step itself, -1 for the newest; with the costs from step `seen` on."""
         training, preparing = self.training, False
         if steps:
-            preparing = not (training.ready.wait(training_of.PREPARING) or training.front.step >= after + max(1, steps))
+            if not training.ready.is_set():
+                with aside():
+                    training.ready.wait(training_of.PREPARING)
+            preparing = not (training.ready.is_set() or training.front.step >= after + max(1, steps))
         if preparing:
             state = training.at(min(after, training.front.step))
         else:
             state = training.ahead(after) if steps < 0 else training.at(after + steps)
         self.lately.append(state)
+        if grid * grid * self.problem.size > HEAVY:
+            with suppress(BusyError):  # a page's pictures come whatever others ask for
+                long_work()
         with training_of.DRAWING:  # frames go first
             with self.training.kept:
                 costs = self._bins(seen, state.step, BINS)
@@ -143,6 +153,8 @@ class LabRun:
         if not (np.isfinite(rate) and rate >= 0.0):
             raise ValueError(f"the rate must be a finite number of at least 0, but it is {rate!r}")
         state = self.training.exactly(step)
+        if grid * grid * self.problem.size > HEAVY:
+            long_work()
         one = walking.at_point(self.problem, x, category)
         with np.errstate(all="ignore"):
             p = state.p - rate * one.gradient(state.p)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from netbp.lab.answers import Lab
+from netbp.lab.asking import Desk
 from netbp.lab.bodies import parsed
 from netbp.lab.guard import ENTRY, Guard, RefusedError
 from netbp.lab.launch import Launch
+from netbp.lab.turns import AbandonedError, BusyError
 
 STATIC = Path(__file__).parent / "static"
 LINE = 300
@@ -36,7 +38,7 @@ def application(lab: Lab, launch: Launch) -> Guard:
     """The guarded application."""
 
     def route(path: str, work: Callable[..., Any], method: str = "POST") -> Route:
-        return Route(path, _answering(work), methods=[method])
+        return Route(path, _answering(lab.desk, work), methods=[method])
 
     def enter(body: dict[str, Any], **_: str) -> Any:
         if not launch.codes.used(str(body.get("code"))):
@@ -61,7 +63,7 @@ def application(lab: Lab, launch: Launch) -> Guard:
             route(f"/api/images/{{run}}/{work.__name__}", work)
             for work in (lab.curves, lab.confusion, lab.cell, lab.mistakes, lab.filters, lab.maps)
         ),
-        Route("/api/images/{run}/classify", _answering(lab.classify, bytes), methods=["POST"]),
+        Route("/api/images/{run}/classify", _answering(lab.desk, lab.classify, bytes), methods=["POST"]),
     ]
     unknown = {404: _unknown, 405: _unknown}
     app = Starlette(routes=routes, exception_handlers=unknown)
@@ -76,13 +78,18 @@ async def _unknown(request: Request, error: Any) -> Response:
     return JSONResponse({"error": f"there is no {request.method} {request.url.path[:100]} here"}, error.status_code)
 
 
-def _answering(work: Callable[..., Any], read: Callable[[bytes], Any] = parsed) -> Handler:
+def _answering(desk: Desk, work: Callable[..., Any], read: Callable[[bytes], Any] = parsed) -> Handler:
     """A handler: the body, read, goes to `work` in a thread, and what that gives is the answer."""
+
+    async def left(request: Request) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
 
     async def handler(request: Request) -> Response:
         try:
             body = read(await request.body())
-            return _response(await run_in_threadpool(work, body, **request.path_params))
+            owner = request.headers.get("x-netbp-page", str(request.client))
+            return _response(await desk.answer(owner, partial(left, request), partial(work, body, **request.path_params)))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:
@@ -109,6 +116,8 @@ def _refusal(error: Exception) -> Response:
         return JSONResponse({"error": line}, error.status)
     if isinstance(error, Gone):
         return JSONResponse({"error": line, "gone": True}, 410)
+    if isinstance(error, BusyError | AbandonedError):
+        return JSONResponse({"error": line}, 503)
     if isinstance(error, ValueError | OverflowError | MemoryError):
         return JSONResponse({"error": line}, 422)
     traceback.print_exception(error, file=sys.stderr)

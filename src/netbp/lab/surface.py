@@ -9,6 +9,7 @@ import numpy as np
 
 from netbp.analysis.slices import Slice, located, plane_of_path, plane_through, random_directions, slice_plane
 from netbp.lab.frames import encoded
+from netbp.lab.turns import long_work
 from netbp.types import Matrix, Vector
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from netbp.lab.runs import Runs
 
 KINDS = ("random", "filter", "path", "between")
-LARGEST = 101
+LARGEST, MOST_WORK = 101, 5 * 10**10
 PATH = 200
 """The most points of the path that are drawn."""
 
@@ -74,7 +75,10 @@ def slice_of(run: LabRun, step: int, kind: str, other: Vector | None, n: int, se
     if not 2 <= n <= LARGEST:
         raise ValueError(f"a surface has 2 to {LARGEST} places a side, but {n} were asked for")
     problem = run.training.problem
+    if n * n * problem.N * problem.size > MOST_WORK:
+        raise ValueError(f"{n} x {n} places with {problem.N:,} points are too much for this page: take fewer places or points")
     p = run.training.exactly(step).p
+    long_work()
     if kind == "between":
         if other is None:
             raise ValueError("a surface between two runs needs the other: {run, step}")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netbp.lab.history import Costs, Curve, States
+from netbp.lab.turns import BusyError, aside, pause
 from netbp.messages import took_all
 from netbp.methods import FINISHED, STOPPED, Method
 from netbp.methods.deterministic import Deterministic
@@ -32,6 +33,8 @@ ASIDE = 0.02
 """Seconds that training ahead stands aside for frames, at most, before each chunk."""
 PAUSE, FEW = 0.012, 2
 """Seconds after each frame that training leaves to a browser which has no processor of its own: there are at most so many."""
+SOON = 0.02
+"""Seconds that a frame waits for the next state before it lets other questions pass."""
 PREPARING = 0.1
 """Seconds that a frame waits for machine code that is being compiled before it shows what there is."""
 SHARE, GRACE = 0.1, 0.02
@@ -67,6 +70,8 @@ class Drawing:
         time.sleep(max(0.0, min(self._pause, self._until - time.monotonic())))
 
 
+PREPARES = threading.Lock()
+"""Kernels are compiled one after the other anyway."""
 DRAWING = Drawing(PAUSE if (os.cpu_count() or 1) <= FEW else 0.0)
 
 
@@ -114,7 +119,9 @@ class Training:
 
     def _prepare(self, state: State) -> None:
         """One step that nobody keeps: kernels of a new shape are compiled by it, which takes a few seconds the first time."""
-        with contextlib.suppress(Exception):  # the run itself will meet it and say so
+        with PREPARES, contextlib.suppress(Exception):  # the run itself will meet it and say so
+            if self._closed:  # meanwhile nobody wants it any more
+                return
             session = self.method.session(self.problem, state, restored(state.stream), self.record)
             try:
                 session.advance(1)
@@ -133,8 +140,13 @@ class Training:
                 self._alive = True
                 threading.Thread(target=self._run_ahead, name="netbp lab", daemon=True).start()
         with self._moved:
-            self._moved.wait_for(lambda: self.front.step > after or self.front.ended or not self._alive, timeout=PATIENCE)
+            if not self._moved.wait_for(lambda: self._is_beyond(after), timeout=SOON):
+                with aside():
+                    self._moved.wait_for(lambda: self._is_beyond(after), timeout=PATIENCE)
         return self.front.state
+
+    def _is_beyond(self, after: int) -> bool:
+        return self.front.step > after or self.front.ended or not self._alive
 
     def _run_ahead(self) -> None:
         try:
@@ -171,14 +183,28 @@ class Training:
     # -- exact steps --------------------------------------------------------------------------------------------------
 
     def at(self, step: int, patience: float | None = None) -> State:
-        """The state after exactly `step` steps, or the run's last one; an earlier one if the patience (s) runs out."""
-        patience = PATIENCE if patience is None else patience
+        """The state after exactly `step` steps, or the run's last one; an earlier one if the patience (s) runs out.
+
+        Raises BusyError when a patience was given and others' questions leave this one no place.
+        """
+        try:
+            return self._to(step, PATIENCE if patience is None else patience)
+        except BusyError:
+            if patience is not None:
+                raise
+        with self.kept:
+            return self.states.before(step)
+
+    def _to(self, step: int, patience: float) -> State:
         self.rest()
         until = time.monotonic() + patience
         step = min(step, self.steps)
-        if self.front.step < step and not self.ready.wait(patience):
-            return self.front.state
+        if self.front.step < step and not self.ready.is_set():
+            with aside():
+                if not self.ready.wait(patience):
+                    return self.front.state
         while self.front.step < step and not self.front.ended and not self._closed:
+            pause()
             with self._work:
                 if self.front.step < step and not self.front.ended:
                     self._advance(step)
@@ -206,6 +232,7 @@ class Training:
         pace = 64
         try:
             while state.step < step and time.monotonic() <= until:
+                pause()
                 before = time.perf_counter()
                 state = session.advance(min(pace, step - state.step)).state
                 pace = 2 * pace if time.perf_counter() - before < CHUNK else pace

@@ -17,6 +17,9 @@ export class Refused extends Error {
   }
 }
 
+/** Whose questions these are: the server gives pages their turns. */
+const PAGE = Math.random().toString(36).slice(2);
+
 /** The server cannot be reached. */
 export class Lost extends Error {}
 
@@ -32,7 +35,7 @@ export function createClient(token, send = (...request) => fetch(...request)) {
    * @returns {Promise<Response>} */
   async function request(path, body, signal) {
     /** @type {Record<string, string>} */
-    const headers = { "X-Netbp-Token": token() };
+    const headers = { "X-Netbp-Token": token(), "X-Netbp-Page": PAGE };
     const file = body instanceof Blob;
     if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
     let answer;
