@@ -14,6 +14,8 @@ import netbp as nb
 from netbp.experiments.prediction import network_of_run
 from netbp.layers import Elementwise
 from netbp.provenance import network_settings
+from netbp.run import Run
+from netbp.types import State
 from netbp.written import layer_written
 
 EDGE = ((0, 1), (0, 1))
@@ -148,7 +150,8 @@ def test_other_text_is_no_layer_and_never_run(text):
 
 def test_a_runs_settings_make_its_network_again():
     for network in (CIFAR, nb.Network.chain(7, nb.tanh, nb.Dense(2)), nb.Network.dense(2, 3, 1, activation=nb.relu)):
-        assert network_of_run({"problem": {"network": network_settings(network)}}) == network
+        told = {"problem": {"network": network_settings(network)}}
+        assert network_of_run(Run(State(network.draw(0)), 1.0, 1.0, settings=told)) == network
 
 
 def test_lists_and_numpys_numbers_make_the_same_layers():

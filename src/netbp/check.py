@@ -30,6 +30,7 @@ from netbp.frames import Library, fields_of, frame
 from netbp.kinks import away_from_kinks, reach
 from netbp.messages import counted
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Data, Vector
 
@@ -109,7 +110,7 @@ def check_gradient(problem: Problem, p: ArrayLike, rng: Any = 0) -> GradientChec
     Raises ValueError when p has the wrong shape or is not finite.
     """
     rng = np.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
-    p = np.asarray(p, dtype=float)
+    p = plain(p, "p", along="entry")
     if p.shape != (problem.size,) or not np.isfinite(p).all():
         raise ValueError(f"check_gradient needs p as {problem.size} finite numbers, but p has shape {p.shape}: see Network.draw")
     assert problem.engine is not None

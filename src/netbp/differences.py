@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -99,7 +100,7 @@ class EntryCheck(NamedTuple):
 
 def check_entry(problem: Problem, p: ArrayLike, index: int) -> EntryCheck:
     """The gradient's entry `index` at p, (s,), beside its central difference. Raises IndexError when p has no such entry."""
-    vector = np.asarray(p, dtype=float)
+    vector = plain(p, "p", along="entry")
     derivative = float(problem.gradient(vector)[index])
     e = np.zeros(problem.size)
     e[index] = 1.0

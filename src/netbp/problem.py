@@ -14,6 +14,7 @@ from netbp.costs import Cost
 from netbp.engines import Bound, Engine, Objective, choose
 from netbp.engines.explanation import Explanation
 from netbp.network import Network
+from netbp.plain import TRUTH, plain
 from netbp.types import Array, Data, Indices, Matrix, Vector
 
 
@@ -105,7 +106,7 @@ class Problem:
 
     def _vector(self, p: ArrayLike, name: str = "p") -> Vector:
         assert self.engine is not None
-        vector = np.ascontiguousarray(p, dtype=self.engine.dtype)
+        vector = plain(p, name, along="entry", dtype=self.engine.dtype)
         if vector.shape != (self.size,):
             raise ValueError(f"{self.network.title} has {self.size} parameters, but {name} has shape {vector.shape}")
         return vector
@@ -150,10 +151,9 @@ class Problem:
 
     def output(self, p: ArrayLike, x: ArrayLike) -> Matrix:
         """a^[L] by (7) and (8). x: (m, n_1), giving (m, n_L); or (n_1,), giving (n_L,)."""
-        points = np.asarray(x)
-        points = np.asarray(points, dtype=_kept(points) or float)
+        points = plain(x, "x", COMPACT, along="column")
         single = points.ndim == 1
-        rows = np.ascontiguousarray(points[None, :] if single else points)
+        rows = points[None, :] if single else points
         n = self.network.sizes[0]
         if rows.ndim != 2 or rows.shape[1] != n:
             raise ValueError(
@@ -183,7 +183,8 @@ class Problem:
         """
         from netbp.engines.reference import Reference
 
-        point = checked(self.network, Data([np.asarray(x)], [np.asarray(y)]), "the point")
+        single = Data(*(plain(part, f"the point's {name}", along="entry")[None] for part, name in ((x, "x"), (y, "y"))))
+        point = checked(self.network, single, "the point")
         vector = self._vector(p).astype(float)
         explanation: Explanation = self.on(Reference()).bound.explain(vector, np.asarray(point.x)[0], np.asarray(point.y)[0])
         return explanation
@@ -221,14 +222,14 @@ def checked(network: Network, data: Data, what: str) -> Data:
     float64.
     """
     n, outputs = network.sizes[0], network.sizes[-1]
-    x = _numbers(data.x, f"{what}'s x", compact=True)
+    x = plain(data.x, f"{what}'s x", COMPACT)
     if x.ndim != 2:
         raise ValueError(f"{what}'s x must have one point per row, (N, {n}), but it has shape {x.shape}")
     if len(x) == 0:
         raise ValueError(f"{what} holds no points: give at least one row")
     if x.shape[1] != n:
         raise ValueError(f"Network expects {n} inputs but {what} has {x.shape[1]} columns: use Network.dense({x.shape[1]}, ...)")
-    y = np.asarray(x, dtype=float) if data.y is None else _numbers(data.y, f"{what}'s y")
+    y = np.asarray(x, dtype=float) if data.y is None else plain(data.y, f"{what}'s y", kinds=TRUTH)
     if y.ndim == 1 and outputs == 1:
         y = y[:, None]
     if y.shape != (len(x), outputs):
@@ -239,29 +240,8 @@ def checked(network: Network, data: Data, what: str) -> Data:
     return Data(x, y, None if data.weight is None else _weights(data.weight, len(x), what))
 
 
-def _kept(values: ArrayLike) -> Any:
-    """The type of COMPACT that an array has, in this processor's byte order, or None."""
-    dtype = getattr(values, "dtype", None)
-    return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) and dtype.name in COMPACT else None
-
-
-def _numbers(values: ArrayLike, what: str, compact: bool = False) -> Matrix:
-    """The values as a contiguous array of float64, or where `compact` in a type of COMPACT that they have."""
-    try:
-        array = np.ascontiguousarray(values, dtype=(compact and _kept(values)) or float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} must be an array of numbers: {error}") from None
-    if array.dtype.kind != "f" or all(np.isfinite(rows).all() for rows in np.array_split(array, 1 + array.size // 2**24)):
-        return array
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        place = ", column ".join(str(i) for i in bad[0])
-        raise ValueError(f"{what} has {len(bad)} entries that are not finite, the first in row {place} (counted from 0)")
-    return array
-
-
 def _weights(weight: ArrayLike, N: int, what: str) -> Vector:
-    values = _numbers(weight, f"{what}'s weight")
+    values = plain(weight, f"{what}'s weight", kinds=TRUTH)
     if values.shape != (N,):
         raise ValueError(f"{what}'s weight must have shape ({N},), one number per point, but it has shape {values.shape}")
     if values.min() < 0.0 or values.sum() <= 0.0:

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from netbp.claims import INTERRUPTED as INTERRUPTED  # noqa: PLC0414, for those who read runs
+from netbp.claims import check_claims, check_header
 from netbp.files import write_atomically
 from netbp.frames import Library, frame
-from netbp.messages import counted
-from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED
+from netbp.messages import counted, named
+from netbp.methods import FINISHED
 from netbp.provenance import plain
-from netbp.runfile import RunFileError, pack, read
+from netbp.runfile import Held, RunFileError, pack, read
 from netbp.streaming import Series
 from netbp.types import Array, State
-
-INTERRUPTED = "interrupted"
-STATUSES = (FINISHED, CONVERGED, STOPPED, INTERRUPTED, DIVERGED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +97,11 @@ class Run:
         """The run in a file. Raises RunFileError, with one line, when it is damaged or no run, FileNotFoundError if missing."""
         header, arrays = read(path)
         try:
-            return _run_from(header, arrays)
+            check_header(header)
+            check_claims(header, arrays)
         except RunFileError as error:
-            raise RunFileError(f"{os.fspath(path)} {error}") from None
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise RunFileError(f"{os.fspath(path)} is not a run of netbp: {type(error).__name__}, {error}") from None
+            raise RunFileError(f"{named(path)} {error}: restore it from a copy, or train anew") from None
+        return _run_from(header, arrays, os.fspath(path))
 
     def __repr__(self) -> str:
         cost = f"{np.min(self.final_cost):.6g}" + ("" if self.p.ndim == 1 else f" at best, {counted(len(self.p), 'network')}")
@@ -113,24 +112,18 @@ def _state_arrays(prefix: str, state: State) -> dict[str, Array]:
     return {f"{prefix}p": state.p, **{f"{prefix}memory.{name}": np.asarray(array) for name, array in state.memory.items()}}
 
 
-def _run_from(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Run:
+def _run_from(header: Mapping[str, Any], arrays: Mapping[str, Array], where: str) -> Run:
     best = header["best"]
     names = dict.fromkeys(name.split(".")[1] for name in arrays if name.startswith("series."))
-    series = {name: Series(arrays[f"series.{name}.steps"], arrays[f"series.{name}.values"]) for name in names}
-    for name, curve in series.items():
-        if curve.steps.ndim != 1 or len(curve.steps) != len(curve.values):
-            raise RunFileError(f"has {len(curve.steps)} steps but {len(curve.values)} values of the curve {name}")
-    if header["status"] not in STATUSES:
-        raise RunFileError(f"has the unknown status {header['status']!r}")
     costs = [arrays[name] for name in ("initial_cost", "final_cost")]
     initial, final = (float(cost) if cost.ndim == 0 else cost for cost in costs)
     return Run(
         _state("", arrays, header),
         initial,
         final,
-        series=series,
+        series={name: Series(arrays[f"series.{name}.steps"], arrays[f"series.{name}.values"]) for name in names},
         best=None if best is None else _state("best.", arrays, best),
-        arrays={name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("arrays.")},
+        arrays=Held.within(where, {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("arrays.")}),
         status=header["status"],
         message=header["message"],
         result=header["result"],
@@ -140,11 +133,6 @@ def _run_from(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Run:
 
 
 def _state(prefix: str, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> State:
-    p, step = arrays[f"{prefix}p"], header["step"]
-    if p.dtype.kind != "f" or p.ndim not in (1, 2) or not np.isfinite(p).all():
-        raise RunFileError(f"has parameters of shape {p.shape} that are not all finite numbers")
-    if not isinstance(step, int) or step < 0:
-        raise RunFileError(f"has the step {step!r}, which is no number of steps")
     begin = f"{prefix}memory."
     memory = {name.removeprefix(begin): array for name, array in arrays.items() if name.startswith(begin)}
-    return State(p, step, memory, header["stream"])
+    return State(arrays[f"{prefix}p"], header["step"], memory, header["stream"])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from netbp.files import open_regular, read_regular
+from netbp.messages import named, shown
 from netbp.types import Array
 
 FORMAT, VERSION = "netbp run", 1
@@ -32,6 +33,30 @@ KINDS = "fiub"  # floats, whole numbers and booleans: nothing that could hold an
 
 class RunFileError(ValueError):
     """A file is not a run that can be trusted; the message says in one line what is wrong."""
+
+
+class LackingError(RunFileError, KeyError):
+    """A run lacks a setting or an array that is asked for."""
+
+    __str__ = ValueError.__str__
+
+
+class Held(dict[str, Any]):
+    """What a run's file holds, by name: whoever asks for what is not there is told so in a line. where: the file's name."""
+
+    where = ""
+
+    def __missing__(self, name: str) -> Any:
+        raise LackingError(
+            f"{named(self.where) or 'the run'} lacks {shown(name)}, which runs of its kind have: restore it from a copy"
+        )
+
+    @classmethod
+    def within(cls, where: str, values: Mapping[str, Any]) -> Held:
+        """The same values, held in the file `where`."""
+        held = cls(values)
+        held.where = where
+        return held
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
@@ -66,9 +91,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
     except (OSError, ValueError) as error:
         raise RunFileError(f"{os.fspath(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return unpack(content)
+        return unpack(content, os.fspath(path))
     except RunFileError as error:
-        raise RunFileError(f"{os.fspath(path)} {error}") from None
+        raise RunFileError(f"{named(path)} {error}") from None
 
 
 def glance(path: str | os.PathLike[str], *names: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -86,7 +111,7 @@ def glance(path: str | os.PathLike[str], *names: str) -> tuple[dict[str, Any], d
                 for name in ("header", *names)
                 if f"{name}.npy" in held and held[f"{name}.npy"].file_size <= GLANCE
             }
-        header = json.loads(members.pop("header").tobytes().decode(), parse_constant=_refuse_constant)
+        header = _header(members.pop("header"), os.fspath(path))
     except FileNotFoundError:
         raise
     except Exception as error:  # as in `unpack`: a dozen kinds
@@ -96,12 +121,12 @@ def glance(path: str | os.PathLike[str], *names: str) -> tuple[dict[str, Any], d
     return header, members
 
 
-def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The header and the arrays in the bytes of a run's file. Raises RunFileError."""
+def unpack(content: bytes, where: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header and the arrays in the bytes of a run's file, `where` they come from. Raises RunFileError."""
     _check_seal(content)
     try:
         members = _members(content)
-        header = json.loads(members.pop("header").tobytes().decode(), parse_constant=_refuse_constant)
+        header = _header(members.pop("header"), where)
     except RunFileError:
         raise
     except Exception as error:
@@ -115,7 +140,7 @@ def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
         )
     if header.get("arrays") != sorted(members):
         raise RunFileError("does not hold the arrays that its header names")
-    return header, members
+    return header, Held.within(where, members)
 
 
 def _check_seal(content: bytes) -> None:
@@ -161,7 +186,14 @@ def _array(name: str, content: bytes) -> Array:
     if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != len(content) - start:
         raise RunFileError(f"has an array {name} that claims the shape {shape}, which its bytes do not fill")
     values = np.frombuffer(content, dtype=dtype, offset=start)
-    return values.reshape(shape, order="F" if fortran else "C").copy(order="C")
+    return values.reshape(shape, order="F" if fortran else "C").astype(dtype.newbyteorder("="), order="C")  # a copy
+
+
+def _header(content: Array, where: str) -> Any:
+    def held(values: dict[str, Any]) -> Held:
+        return Held.within(where, values)
+
+    return json.loads(content.tobytes().decode(), parse_constant=_refuse_constant, object_hook=held)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -14,6 +14,7 @@ from netbp.consensus import agreed
 from netbp.methods import DIVERGED, FINISHED, Chunk, Method
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import restored, state_of, stream_from, streams_from
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Array, Indices, State, Vector
 from netbp.validation import NOTHING, bound_at, held_out_of
@@ -223,14 +224,12 @@ def _generators(rng: Any, p: Array) -> Any:
 def checked_start(problem: Problem, start: ArrayLike) -> Array:
     """The start as a new array of the engine's type, (s,) or (M, s). Raises ValueError when it is not one."""
     assert problem.engine is not None
-    p = np.array(start, dtype=problem.engine.dtype, order="C")
+    p = plain(start, "the start", along="entry", dtype=problem.engine.dtype).copy()
     if p.ndim not in (1, 2) or p.shape[-1] != problem.size or len(p) == 0:
         raise ValueError(
             f"{problem.network.title} has {problem.size} parameters, but the start has shape {p.shape}: "
             f"give ({problem.size},), or (M, {problem.size}) for M networks"
         )
-    if not np.isfinite(p).all():
-        raise ValueError(f"the start has {np.count_nonzero(~np.isfinite(p))} entries that are not finite: every one must be")
     return p
 
 

@@ -8,20 +8,27 @@ from typing import Any
 from netbp import activations, layers
 from netbp.activations import Activation
 from netbp.layers import Elementwise, Layer
+from netbp.messages import shown
 
+LONGEST = 1000
+"""Letters of a layer that is read: longer texts are nested deeper than Python's reader goes."""
+LARGEST = 2**40
+"""Whole numbers in a layer are below it."""
 LAYERS = ("Dense", "Conv", "Pool", "Flatten", "Dropout", "Flip")
 
 
 def layer_written(text: str) -> Layer:
     """The layer of netbp that `repr` writes as this text. Raises ValueError for any other text."""
     try:
-        found = _value(ast.parse(text, mode="eval").body)
-    except (SyntaxError, TypeError, ValueError) as error:
-        raise ValueError(f"{text!r} is no layer of netbp: it must read as in Conv(32, 5, pad=2), or be an activation") from error
+        written = ast.parse(text if len(text) <= LONGEST else "", mode="eval").body
+        numbers = [node.value for node in ast.walk(written) if isinstance(node, ast.Constant) and isinstance(node.value, int)]
+        found = _value(written) if max(map(abs, numbers), default=0) < LARGEST else None
+    except (SyntaxError, TypeError, ValueError, ArithmeticError, AttributeError, MemoryError, RecursionError):
+        found = None
     if isinstance(found, Activation):
         return Elementwise(found)
     if not isinstance(found, Layer):
-        raise ValueError(f"{text!r} is no layer of netbp: it must read as in Conv(32, 5, pad=2), or be an activation")
+        raise ValueError(f"{shown(text)} is no layer of netbp: it must read as in Conv(32, 5, pad=2), or be an activation")
     return found
 
 

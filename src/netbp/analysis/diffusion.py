@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.noise import point_gradients
 from netbp.engines import Choices, Memory, Update
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.rules import sgd
 from netbp.types import Array, Matrix, Vector
@@ -79,7 +80,7 @@ def ensemble(
     at its beginning, with weak errors of order h^2 + eta h for h = eta/substeps, of order 2 in eta. Raises ValueError for times
     that are no multiples, for shapes that do not fit, and for counts below 1.
     """
-    p = np.asarray(start, dtype=float)
+    p = plain(start, "the start", along="entry")
     p = np.array(np.broadcast_to(p, (M, p.shape[0])) if p.ndim == 1 else p)
     t = np.atleast_1d(np.asarray(times, dtype=float))
     steps = np.rint(t / rate).astype(np.int64)

@@ -16,6 +16,7 @@ from netbp.analysis.regression import Interval
 from netbp.analysis.slices import costs_at
 from netbp.analysis.tables import aligned
 from netbp.frames import Library, fields_of, frame
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -105,7 +106,7 @@ def escape_times(
     the law is exponential `spread` tells. No formula for the mean is assumed: Kramers' law needs noise that does not depend on p,
     and here Sigma vanishes where all points are fitted. Raises ValueError when p is below the level.
     """
-    p0 = np.asarray(p, dtype=float)
+    p0 = plain(p, "p", along="entry")
     cost = problem.value(p0)
     if not cost > level:
         raise ValueError(f"the start has the cost {cost:.6g}, which is below the level {level:.6g} already: give a lower level")

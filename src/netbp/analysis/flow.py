@@ -14,6 +14,7 @@ from netbp.analysis.operators import hessian
 from netbp.analysis.tables import aligned
 from netbp.engines import Choices, Memory, Update
 from netbp.frames import Library, fields_of, frame
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.rules import sgd
 from netbp.types import Matrix, Vector
@@ -74,7 +75,7 @@ def gradient_flow(
     """
     from scipy.integrate import solve_ivp
 
-    p0 = np.asarray(start, dtype=float)
+    p0 = plain(start, "the start", along="entry")
     if p0.shape != (problem.size,):
         raise ValueError(f"{problem.network.title} has {problem.size} parameters, but the start has shape {p0.shape}")
     times = np.asarray(t, dtype=float)
@@ -173,7 +174,7 @@ def euler_order(
     to order 2 (Barrett & Dherin, ICLR 2021; Hairer, Lubich & Wanner, Geometric Numerical Integration, chapter IX). Raises
     ValueError when a rate does not divide T.
     """
-    p0 = np.asarray(start, dtype=float)
+    p0 = plain(start, "the start", along="entry")
     flow = gradient_flow(problem, p0, T, integrator, tolerance)
     rows: list[EulerError] = []
     for rate in sorted((float(rate) for rate in rates), reverse=True):

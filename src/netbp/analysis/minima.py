@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.analysis.operators import check_whole, hessian
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Vector
 
@@ -45,7 +46,7 @@ def newton(problem: Problem, p: ArrayLike, iterations: int = 100) -> Stationary:
     gradient. Raises ValueError above 5,000 parameters.
     """
     check_whole(problem.size)
-    q = np.array(p, dtype=float)
+    q = plain(p, "p", along="entry").copy()
     value, g = problem.value_and_gradient(q)
     lam, Q = np.linalg.eigh(hessian(problem, q).dense())
     taken = 0

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from netbp.analysis.operators import as_operator
 from netbp.analysis.sampled import restricted
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Data, Matrix, Vector
 
@@ -112,7 +113,7 @@ def gradient_noise(problem: Problem, p: ArrayLike, points: int | None = None, rn
 
 def point_gradients(problem: Problem, p: ArrayLike) -> Matrix:
     """c_i grad C_i for each point, (N, s), without penalty: their mean is the gradient of Cost (14). Raises as `gradient_noise`."""
-    vector = np.asarray(p, dtype=float)
+    vector = plain(p, "p", along="entry")
     if vector.shape != (problem.size,):
         raise ValueError(f"{problem.network.title} has {problem.size} parameters, but p has shape {vector.shape}")
     x, y, weight = (None if part is None else np.asarray(part) for part in problem.data)

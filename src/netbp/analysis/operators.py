@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from netbp.costs import quadratic, softmax, softmax_log_loss
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Data, Indices, Matrix, Vector
 
@@ -130,7 +131,7 @@ def entries(problem: Problem, layer: int) -> Indices:
 
 
 def _at(problem: Problem, p: ArrayLike, layer: int | None) -> tuple[Vector, Indices | None]:
-    vector = np.asarray(p, dtype=float)
+    vector = plain(p, "p", along="entry")
     if vector.shape != (problem.size,) or not np.isfinite(vector).all():
         raise ValueError(
             f"{problem.network.title} has {problem.size} parameters, but p has shape {vector.shape} with "

@@ -17,6 +17,7 @@ from netbp.costs import Cost, quadratic
 from netbp.engines import Objective
 from netbp.frames import Library, fields_of, frame
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import checked
 from netbp.types import Array, Data, Vector
 
@@ -150,7 +151,7 @@ def error_bound(
     if not network.is_dense:
         raise ValueError(f"the running error bound is for dense layers on vectors, but the network is {network.title}")
     data = checked(network, Data(np.atleast_2d(np.asarray(x)), np.atleast_2d(np.asarray(y))), "the data")
-    vector = np.array(p, dtype=float)
+    vector = plain(p, "p", along="entry").copy()
     if not np.isfinite(vector).all():
         raise ValueError(f"p has {np.count_nonzero(~np.isfinite(vector))} entries that are not finite: every one must be")
     k = 2.0 * elementary

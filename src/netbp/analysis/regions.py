@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
 
@@ -75,7 +76,7 @@ def grid_neuron(network: Network, p: ArrayLike, l: int, j: int, points: int = 50
     if not (1 <= l <= len(sizes) and 1 <= j <= sizes[l - 1]):
         raise ValueError(f"{network.title} has layers 1 to {len(sizes)}, and no neuron {j} in layer {l}")
     with np.errstate(all="ignore"):
-        a = forward(network, np.asarray(p, dtype=float), grid(network, points, extent)[2]).a[l - 1]
+        a = forward(network, plain(p, "p", along="entry"), grid(network, points, extent)[2]).a[l - 1]
     return np.asarray(a[:, j - 1].reshape(points, points))
 
 
@@ -87,5 +88,5 @@ def grid_activations(network: Network, p: ArrayLike, points: int = 501, extent: 
     from netbp.engines.reference.passes import forward
 
     with np.errstate(all="ignore"):
-        layers = forward(network, np.asarray(p, dtype=float), grid(network, points, extent)[2]).a
+        layers = forward(network, plain(p, "p", along="entry"), grid(network, points, extent)[2]).a
     return [np.ascontiguousarray(a.T).reshape(-1, points, points) for a in layers]

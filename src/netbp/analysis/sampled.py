@@ -23,6 +23,7 @@ from netbp.analysis.lanczos import extreme_eigenvalues
 from netbp.analysis.operators import hessian
 from netbp.analysis.tables import aligned
 from netbp.frames import Library, fields_of, frame
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Data, Indices, Matrix, Vector
 
@@ -110,7 +111,7 @@ def sampled_spectrum(
     if min(points, groups, products) < 2:
         asked = f"{points}, {groups} and {products}"
         raise ValueError(f"a sample with its error needs at least 2 points, 2 groups and 2 products, but got {asked}")
-    vector = np.asarray(p, dtype=float)
+    vector = plain(p, "p", along="entry")
     weight, generator = weights_of(problem), np.random.default_rng(rng)
     order = generator.permutation(np.flatnonzero(weight))  # points of weight 0 are no points
     N, n = len(order), min(points, len(order))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from netbp.analysis.tables import aligned
 from netbp.frames import Library, frame
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
 
@@ -117,7 +118,7 @@ def random_directions(network: Network, p: ArrayLike, count: int = 2, normalised
     D = np.random.default_rng(rng).standard_normal((count, network.size))
     if not normalised:
         return np.asarray(D / np.linalg.norm(D, axis=1, keepdims=True))
-    for (W, b), (V, c) in zip(network.views(D), network.views(np.asarray(p, dtype=float)), strict=True):
+    for (W, b), (V, c) in zip(network.views(D), network.views(plain(p, "p", along="entry")), strict=True):
         size = np.sqrt((V.reshape(len(V), -1) ** 2).sum(axis=1) + c * c)
         own = np.sqrt((W.reshape(count, len(V), -1) ** 2).sum(axis=2) + b * b)
         factor = size / own
@@ -172,7 +173,7 @@ def _sliced(
 
 
 def _vector(problem: Problem, p: ArrayLike) -> Vector:
-    vector = np.asarray(p, dtype=float)
+    vector = plain(p, "p", along="entry")
     if vector.shape != (problem.size,):
         raise ValueError(f"{problem.network.title} has {problem.size} parameters, but a point has shape {vector.shape}")
     return vector

@@ -25,6 +25,7 @@ from netbp.analysis.tables import Library, aligned, frame
 from netbp.costs import softmax_log_loss
 from netbp.engines import Choices, Memory, Update
 from netbp.methods.schedules import values_at
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.rules import sgd
 from netbp.types import Array, Data, Indices, Vector
@@ -222,7 +223,7 @@ def twin_runs(
     if start is None:
         begun = np.array([problem.network.draw(generator, scale) for _ in range(twins)])
     else:
-        begun = np.broadcast_to(np.asarray(start, dtype=float), (twins, problem.size))
+        begun = np.broadcast_to(plain(start, "the start", along="entry"), (twins, problem.size))
     p = np.concatenate([begun, begun])
     eta = values_at(rate, 0, int(times[-1]), "rate")
     memory = Memory(np.zeros_like(p), np.zeros_like(p))

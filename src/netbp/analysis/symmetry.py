@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from netbp.activations import Activation, identity, leaky_relu, relu, sigmoid, tanh
 from netbp.frames import Library, fields_of, frame
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.types import Array, Indices, Matrix, Vector
 
 ODD, COMPLEMENT, HOMOGENEOUS = (tanh, identity), (sigmoid,), (relu, leaky_relu, identity)
@@ -97,7 +98,7 @@ def acted(
     found = {at.layer: at for at in symmetries(network).layers}
     if layer not in found:
         raise ValueError(f"layer {layer!r} is not a hidden layer of {network.title}: those are {', '.join(map(str, found))}")
-    at, q = found[layer], np.array(p, dtype=float)
+    at, q = found[layer], plain(p, "p", along="entry").copy()
     views = network.views(q)
     (W, b), (V, c) = views[layer - 2], views[layer - 1]
     if signs is not None and (np.asarray(signs) != 1).any():
@@ -135,7 +136,7 @@ def canonical(network: Network, p: ArrayLike, scaling: bool = True) -> Array:
     the scaling too, which is no symmetry of (33). Of the identity's symmetries, all invertible matrices, it knows the diagonal
     ones and the permutations. Raises ValueError unless the network is dense.
     """
-    q = np.array(p, dtype=float)
+    q = plain(p, "p", along="entry").copy()
     for at in symmetries(network).layers:
         key = _keys(network, q, at.layer)
         rows, (W, b) = np.ones_like(key), network.views(q)[at.layer - 2]
@@ -160,7 +161,7 @@ def orbit(network: Network, p: ArrayLike) -> Matrix:
     found = symmetries(network)
     if found.order > LARGEST:
         raise ValueError(f"{network.title} has {found.order:,} images of p, above the limit of {LARGEST:,}: use canonical")
-    images = np.asarray(p, dtype=float)[None]
+    images = plain(p, "p", along="entry")[None]
     for at in found.layers:
         images = np.concatenate([acted(network, images, at.layer, o, t) for o, t in _elements(at)])
     return images
@@ -177,14 +178,14 @@ def _elements(at: LayerSymmetry) -> Iterator[tuple[Indices, Vector | None]]:
 def nearest(network: Network, p: ArrayLike, q: ArrayLike) -> tuple[Vector, float]:
     """The image of q under permutations and flips that is nearest to p, and its distance. Raises as `orbit` does."""
     images = orbit(network, q)
-    distances = np.linalg.norm(images - np.asarray(p, dtype=float), axis=1)
+    distances = np.linalg.norm(images - plain(p, "p", along="entry"), axis=1)
     at = int(np.argmin(distances))
     return images[at], float(distances[at])
 
 
 def drawn(network: Network, p: ArrayLike, rng: Any = 0) -> Array:
     """P after a random element of the group, scales between 1/4 and 4. p: (..., s)."""
-    generator, q = np.random.default_rng(rng), np.array(p, dtype=float)
+    generator, q = np.random.default_rng(rng), plain(p, "p", along="entry").copy()
     for at in symmetries(network).layers:
         signs = generator.choice([-1.0, 1.0], at.neurons) if at.flips else None
         scale = np.exp2(generator.uniform(-2.0, 2.0, at.neurons)) if at.scales else None

@@ -12,6 +12,7 @@ from netbp.analysis.flow import gradient_flow
 from netbp.analysis.operators import gauss_newton, hessian
 from netbp.analysis.tables import aligned
 from netbp.frames import Library, frame
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Matrix, Vector
 
@@ -80,7 +81,7 @@ def trust_steps(
     if matrix not in ("Hessian", "Gauss-Newton"):
         raise ValueError(f'the matrix can be "Hessian" or "Gauss-Newton", but {matrix!r} was asked for')
     make = hessian if matrix == "Hessian" else gauss_newton
-    p, h = np.array(start, dtype=float), float(first)
+    p, h = plain(start, "the start", along="entry").copy(), float(first)
     value, g = problem.value_and_gradient(p)
     rows, points, time, ended = [], [p], 0.0, f"it took all {steps} steps"
     for _ in range(steps):

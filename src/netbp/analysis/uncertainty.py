@@ -22,6 +22,7 @@ from netbp.engines.reference.maps import Diagonal, Training, bias_of, map_of
 from netbp.engines.reference.passes import forward, layers_of
 from netbp.layers import Dropout, Flip
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
 
@@ -117,7 +118,7 @@ def _drawn(problem: Problem, network: Network, p: Vector, x: Matrix, seed: int, 
         bound: Any = problem.bound
         return drawn_outputs(bound, network, p, x, seed, step)
     with np.errstate(all="ignore"):
-        return forward(network, np.asarray(p, dtype=float), np.asarray(x, dtype=float), Training(seed, step)).a[-1]
+        return forward(network, plain(p, "p", along="entry"), np.asarray(x, dtype=float), Training(seed, step)).a[-1]
 
 
 class Members(NamedTuple):
@@ -139,7 +140,7 @@ def every_mask(problem: Problem, p: ArrayLike, x: ArrayLike) -> Members:
 
     Raises ValueError for more masks than that, and for a network without dropout.
     """
-    network, points, vector = problem.network, np.asarray(x, dtype=float), np.asarray(p, dtype=float)
+    network, points, vector = problem.network, np.asarray(x, dtype=float), plain(p, "p", along="entry")
     places = [(l, layer) for l, layer in enumerate(network.layers, start=2) if isinstance(layer, Dropout)]
     bits = sum(layer.outputs for _, layer in places)
     if not 1 <= bits <= int(np.log2(MOST_MASKS)):

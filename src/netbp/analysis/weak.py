@@ -16,6 +16,7 @@ from netbp.analysis.operators import hessian
 from netbp.analysis.slices import costs_at
 from netbp.analysis.tables import aligned
 from netbp.frames import Library, fields_of, frame
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.types import Array, Matrix, Vector
 
@@ -72,7 +73,7 @@ def linear_orders(problem: Problem, start: ArrayLike, T: float, rates: Sequence[
     """
     from scipy.linalg import expm
 
-    p0 = np.asarray(start, dtype=float)
+    p0 = plain(start, "the start", along="entry")
     A, b = _affine(problem)
     s = problem.size
     z0 = np.concatenate([[1.0], p0, np.outer(p0, p0).ravel()])
@@ -215,7 +216,7 @@ def weak_errors(
     of differences of means. Raises ValueError as `ensemble` does.
     """
     observable = (lambda p: costs_at(problem, p)) if f is None else f
-    p0 = np.asarray(start, dtype=float)
+    p0 = plain(start, "the start", along="entry")
     still = float(observable(gradient_flow(problem, p0, [T], "DOP853", 1e-10).p)[0])
     seeds = iter(np.random.SeedSequence(int(rng)).spawn(3 * len(rates)))
     rows: list[Prediction] = []

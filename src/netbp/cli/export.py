@@ -8,6 +8,7 @@ from pathlib import Path
 from netbp.cli.inspection import network_trained
 from netbp.data.mat import write_mat
 from netbp.experiments.prediction import best_of
+from netbp.experiments.settings import told_of
 from netbp.files import check_writable
 from netbp.messages import counted
 from netbp.network import Network
@@ -25,13 +26,13 @@ def export_run(run: Path, out: Path) -> int:
     check_writable(out)
     loaded = Run.load(run)
     if kind == ".mat":
-        write_mat(loaded, out, network_trained(loaded.settings))
+        write_mat(loaded, out, network_trained(loaded))
         print(f"wrote {out}")
         return 0
-    p = best_of(loaded) if loaded.settings.get("experiment") == "fit" else loaded.p
+    p = best_of(loaded) if told_of(loaded.settings)[0] == "fit" else loaded.p
     if p.ndim != 1:
         raise ValueError(f"{run} holds {counted(len(p), 'network')}, but {kind} has room for one")
-    _write(network_trained(loaded.settings), p, out)
+    _write(network_trained(loaded), p, out)
     if loaded.arrays:
         print("its inputs are what the run saw: preprocess them as netbp predict does", file=sys.stderr)
     return 0

@@ -14,7 +14,8 @@ from netbp.cli.experiments import FORMATS, check_picture, run_experiment, saving
 from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import default_place
 from netbp.cli.progress import Bar
-from netbp.experiments import from_settings, settings_of
+from netbp.experiments import experiment_of, settings_of
+from netbp.experiments.settings import told_of
 from netbp.files import same_place, write_atomically
 from netbp.messages import counted
 from netbp.run import INTERRUPTED, Run
@@ -111,14 +112,14 @@ def is_there(path: Path, experiment: Any) -> bool:
     if not path.exists():
         return False
     run = Run.load(path)
-    before, now = run.settings, settings_of(experiment)
-    same = all(before.get("fields", {}).get(name) == value for name, value in now["fields"].items() if name not in BESIDE)
-    return run.status != INTERRUPTED and before.get("experiment") == now["experiment"] and same
+    (before, fields), now = told_of(run.settings), settings_of(experiment)
+    same = all(fields.get(name) == value for name, value in now["fields"].items() if name not in BESIDE)
+    return run.status != INTERRUPTED and before == now["experiment"] and same
 
 
 def made_by(run: Run, path: Path, number: int | str, figure: Any) -> Any:
     """The experiment that made a saved run, drawing what the figure draws. Raises ValueError when the figure shows another kind."""
-    made = from_settings(run.settings)
+    made = experiment_of(run)
     if type(made) is not type(figure):
         raise ValueError(f"{named(number)} draws a run of {figure.name}, but {path} is a run of {made.name}: see `netbp list`")
     if isinstance(number, int) and number in OTHER and made.dropout != figure.dropout:

@@ -13,9 +13,9 @@ import numpy as np
 from netbp.check import check_gradient as checked_gradient
 from netbp.cli.failures import FAILED
 from netbp.data.points import ten_points
-from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, from_settings
+from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, experiment_of
 from netbp.experiments.prediction import best_of, network_of_run, problem_of
-from netbp.experiments.settings import cost_of, network_of
+from netbp.experiments.settings import cost_of, network_of, told_of
 from netbp.experiments.table import MethodName
 from netbp.messages import counted
 from netbp.network import Network
@@ -51,11 +51,12 @@ def describe_it(what: str) -> int:
         return 0
     run = Run.load(what)
     told = run.settings
-    print(f"{what}: {told.get('experiment') or 'a run'}, {run.status} after {counted(run.step, 'step')}")
+    name, fields = told_of(told)
+    print(f"{what}: {name or 'a run'}, {run.status} after {counted(run.step, 'step')}")
     if run.message:
         print(f"  {run.message}")
     print(f"  cost {_costs(run.initial_cost)} -> {_costs(run.final_cost)}")
-    for title, values in (("settings", told.get("fields", {})), ("result", run.result), ("provenance", _flat(run.provenance))):
+    for title, values in (("settings", fields), ("result", run.result), ("provenance", _flat(run.provenance))):
         if values:
             print(f"{title}:")
             for name, value in values.items():
@@ -67,7 +68,7 @@ def describe_it(what: str) -> int:
             else ""
         )
     network = told["problem"]["network"]
-    print(module_layout(network) if "fingerprint" in network else layout(network_trained(told)))
+    print(module_layout(network) if "fingerprint" in network else layout(network_trained(run)))
     return 0
 
 
@@ -93,12 +94,12 @@ def network_named(what: str) -> Network | None:
     return network_of(experiment.layers, getattr(experiment, "activation", "sigmoid")) if hasattr(experiment, "layers") else None
 
 
-def network_trained(settings: Mapping[str, Any]) -> Network:
+def network_trained(run: Run) -> Network:
     """The network that a run trained: its experiment's own, otherwise the dense one that its settings describe."""
-    if "fingerprint" in settings["problem"]["network"]:
+    if "fingerprint" in run.settings["problem"]["network"]:
         raise ValueError("the run is of a torch.nn.Module, which its file does not hold: load it in Python, where the module is")
-    experiment: Any = from_settings(settings) if settings.get("experiment") in EXPERIMENTS else None
-    network: Network = experiment.network() if hasattr(experiment, "network") else network_of_run(settings)
+    experiment: Any = experiment_of(run) if told_of(run.settings)[0] in EXPERIMENTS else None
+    network: Network = experiment.network() if hasattr(experiment, "network") else network_of_run(run)
     return network
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from netbp.data.picture import read_image
-from netbp.experiments.images import Opinions, opinions, shape_of
+from netbp.experiments.images import Opinions, kept_of, opinions
 from netbp.files import check_writable, write_atomically
 from netbp.messages import counted
 from netbp.run import Run
@@ -24,7 +24,7 @@ def predict_images(run: Run, paths: Sequence[Path], out: Path | None) -> int:
     """Print for each image its classes, the likeliest first, or write all of them as CSV. One bad file, and nothing is said."""
     if out is not None:
         check_writable(out)
-    shape = shape_of(run)
+    shape = kept_of(run).shape
     with libraries_silent():
         x = np.stack([read_image(path, shape) for path in paths])
     said = opinions(run, x)

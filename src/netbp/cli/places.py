@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from netbp.experiments import settings_of
-from netbp.experiments.settings import plain
+from netbp.experiments.settings import plain, told_of
+from netbp.messages import shown
 from netbp.processes import place as place_of_process
 from netbp.run import INTERRUPTED, Run
 
@@ -47,14 +48,14 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
             raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it, or name one with --save")
         return path
     run = Run.load(path)
-    before = run.settings
+    before, values = told_of(run.settings)
     now = settings_of(experiment)
     ignored = LENGTH if resume else ()
     # A field that is newer than the file had its default value then.
-    fields_then = settings_of_defaults(experiment) | before.get("fields", {})
+    fields_then = settings_of_defaults(experiment) | dict(values)
     different = [name for name, value in now["fields"].items() if name not in ignored and fields_then.get(name) != value]
-    if before.get("experiment") != now["experiment"] or different:
-        what = f"with another {different[0]}" if before.get("experiment") == now["experiment"] else f"of {before.get('experiment')}"
+    if before != now["experiment"] or different:
+        what = f"with another {different[0]}" if before == now["experiment"] else f"of {shown(before) if before else 'a program'}"
         remedy = "use the settings it was begun with" if resume else "give another --save, or delete it first"
         raise ValueError(f"{path} holds a run {what}: {remedy}")
     if not resume and run.status == INTERRUPTED and run.provenance.get("seconds", 0.0) > LONG:

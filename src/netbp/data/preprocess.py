@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from netbp.data import keeping
 from netbp.data.images import Images
 from netbp.data.steps import ContrastNormalisation, Fitted, MeanImage, Scale, Standardise, Step, blocks
 from netbp.data.whitening import Whitening
+from netbp.messages import listed, shown
+from netbp.typed import misfit
 from netbp.types import Array, Data, Matrix
 
 STEPS: dict[str, type[Step]] = {step.__name__: step for step in (Scale, Standardise, MeanImage, ContrastNormalisation, Whitening)}
@@ -47,26 +49,50 @@ class Preprocessing:
         return {f"preprocess.{i}.{name}": a for i, fitted in enumerate(self.steps) for name, a in fitted.arrays.items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array], settings: Sequence[Mapping[str, Any]]) -> Preprocessing:
-        """What `arrays` and `settings` were taken from. Raises ValueError when an array is missing; others are left alone."""
+    def from_arrays(
+        cls, arrays: Mapping[str, Array], settings: Sequence[Mapping[str, Any]], values: int | None = None
+    ) -> Preprocessing:
+        """What `arrays` and `settings` were taken from; values: of an image, where it is known.
+
+        Raises ValueError when an array is missing or of another shape, or `settings` are none; other arrays are left alone.
+        """
         steps = []
         for i, (step, entry) in enumerate(zip(steps_from(settings), settings, strict=True)):
             prefix = f"preprocess.{i}."
             own = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-            missing = NAMES[type(step)] - own.keys()
+            missing = AXES[type(step)].keys() - own.keys()
             if missing:
                 raise ValueError(f"step {i} of the preprocessing, {entry['step']}, lacks {', '.join(sorted(missing))}")
+            _check_shapes(i, step, own, values)
             steps.append(Fitted(step, own))
         return cls(tuple(steps))
 
 
-NAMES: dict[type[Step], set[str]] = {
-    Scale: set(),
-    Standardise: {"mean", "deviation"},
-    MeanImage: {"mean"},
-    ContrastNormalisation: {"deviation"},
-    Whitening: {"vectors", "factors", "rest"},
+AXES: dict[type[Step], dict[str, tuple[str, ...]]] = {
+    Scale: {},
+    Standardise: {"mean": ("channels",), "deviation": ("channels",)},
+    MeanImage: {"mean": ("n",)},
+    ContrastNormalisation: {"deviation": ()},
+    Whitening: {"vectors": ("n", "kept"), "factors": ("kept",), "rest": ()},
 }
+"""The arrays of each step and their axes."""
+
+
+def _check_shapes(i: int, step: Step, own: Mapping[str, Array], values: int | None) -> None:
+    """Raise ValueError where arrays are not of the shapes, or numbers, that a step can have on images of n values."""
+    sizes = {} if values is None else {"n": values}
+    if isinstance(step, Standardise):
+        sizes["channels"] = step.channels
+        if values is not None and values % step.channels:
+            raise ValueError(f"step {i} of the preprocessing has {step.channels} channels, but an image has {values} values")
+    for name, axes in AXES[type(step)].items():
+        array = own[name] if axes else np.reshape(own[name], () if np.size(own[name]) == 1 else -1)
+        expected = tuple(sizes.setdefault(axis, n) for axis, n in zip(axes, array.shape, strict=False))
+        if array.shape != expected or array.ndim != len(axes) or array.dtype.kind != "f" or not np.isfinite(array).all():
+            what = f"{array.dtype} of shape {array.shape}"
+            raise ValueError(f"step {i} of the preprocessing, {type(step).__name__}, has {what} as its {name}, not finite {axes}")
+        if isinstance(step, Standardise) and (own["deviation"] <= 0.0).any():
+            raise ValueError(f"step {i} of the preprocessing, {type(step).__name__}, divides by a deviation that is not positive")
 
 
 def preprocessed(
@@ -105,17 +131,21 @@ def settings_of(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def steps_from(settings: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
-    """The steps that `settings` describes. Raises ValueError when one is unknown."""
+    """The steps that `settings` describes. Raises ValueError when they describe none, or one is unknown."""
+    if told := misfit(settings, tuple[dict[str, Any], ...], "the preprocessing"):
+        raise ValueError(told)
     steps = []
     for entry in settings:
         fields = dict(entry)
         name = str(fields.pop("step", None))
         if name not in STEPS:
-            raise ValueError(f"there is no step of preprocessing called {name!r}: there are {', '.join(STEPS)}")
-        try:
-            steps.append(STEPS[name](**fields))
-        except TypeError as error:
-            raise ValueError(f"{name} of the preprocessing has other fields: {error}") from None
+            raise ValueError(f"there is no step of preprocessing called {shown(name)}: there are {', '.join(STEPS)}")
+        hints = get_type_hints(STEPS[name])
+        if told := misfit(fields, hints, name):
+            raise ValueError(f"a step of the preprocessing is none: {told}")
+        if strange := fields.keys() - hints.keys():
+            raise ValueError(f"{name} of the preprocessing has other fields: {listed(sorted(strange))}")
+        steps.append(STEPS[name](**fields))
     return tuple(steps)
 
 

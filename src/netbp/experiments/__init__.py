@@ -8,7 +8,7 @@ figure = experiment.draw(run)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netbp.experiments.analysis_convergence import ComparisonExperiment, ConvergenceExperiment, RatesExperiment
 from netbp.experiments.analysis_curvature import CurvatureExperiment, SpectrumExperiment
@@ -30,8 +30,14 @@ from netbp.experiments.layer_drawings import ArchitectureDrawing, ConvolutionDra
 from netbp.experiments.least_squares import LeastSquaresExperiment
 from netbp.experiments.mnist import MnistExperiment
 from netbp.experiments.plane import PlaneExperiment
-from netbp.experiments.settings import rebuilt, settings_of
+from netbp.experiments.settings import rebuilt, settings_of, told_of
 from netbp.experiments.stochastic import StochasticExperiment
+from netbp.messages import shown
+from netbp.runfile import RunFileError
+
+if TYPE_CHECKING:
+    from netbp.network import Network
+    from netbp.run import Run
 
 EXPERIMENTS: dict[str, Any] = {
     cls.name: cls
@@ -120,10 +126,34 @@ PICTURES: dict[str, tuple[Any, str]] = {
 
 def from_settings(settings: Mapping[str, Any]) -> Any:
     """The experiment that made a run, from the run's settings. Raises ValueError when no experiment of ours made it."""
-    name = settings.get("experiment")
+    name, values = told_of(settings)
     if name not in EXPERIMENTS:
-        raise ValueError(f"the run was not made by an experiment of {', '.join(EXPERIMENTS)}, but by {name or 'a program'}")
-    return rebuilt(EXPERIMENTS[name], settings.get("fields", {}))
+        made = shown(name) if name else "a program"
+        raise ValueError(f"the run was not made by an experiment of {', '.join(EXPERIMENTS)}, but by {made}")
+    return rebuilt(EXPERIMENTS[name], values)
+
+
+def experiment_of(run: Run) -> Any:
+    """The experiment that made a run, whose network is the one that the run has parameters of.
+
+    Raises ValueError when no experiment of ours made it, and RunFileError when it says so, but cannot have been made by it.
+    """
+    made = from_settings(run.settings)
+    if hasattr(made, "network"):
+        check_network(run, made.network())
+    elif hasattr(made, "problem"):
+        check_network(run, made.problem().network)
+    return made
+
+
+def check_network(run: Run, network: Network) -> None:
+    """Raise RunFileError unless a run has the parameters of this network, and says so."""
+    told = run.settings.get("problem", {}).get("network", {}).get("sizes", network.sizes)
+    if network.size != run.p.shape[-1] or tuple(told) != tuple(network.sizes):
+        raise RunFileError(
+            f"the run has {run.p.shape[-1]:,} parameters, and widths {shown(str(told))}, but its settings describe "
+            f"{network.title}, which has {network.size:,}: restore it from a copy"
+        )
 
 
 __all__ = [
@@ -163,6 +193,8 @@ __all__ = [
     "SpectrumExperiment",
     "StabilityExperiment",
     "StochasticExperiment",
+    "check_network",
+    "experiment_of",
     "from_settings",
     "settings_of",
 ]

@@ -162,18 +162,15 @@ def _opinions(found: DropoutEnsemble, y: Any, plain: Any, plane: Any = None, geo
 
 def _of_images(path: Path, count: int) -> tuple[Problem, Any, Any, Any]:
     """The problem of a saved run, its parameters, and its first test images, preprocessed, with their targets."""
-    from netbp.data.preprocess import Preprocessing
     from netbp.engines.tensor import Tensor
-    from netbp.experiments import from_settings
     from netbp.experiments.image_drawings import test_images
-    from netbp.experiments.images import shape_of
+    from netbp.experiments.images import kept_of
     from netbp.run import Run
 
     run = Run.load(path)
-    shape_of(run)  # which refuses a run that is not of images
-    experiment = from_settings(run.settings)
+    experiment, network, _, _, preprocessing = kept_of(run)
     x, y, _ = test_images(experiment).test
-    prepared = Preprocessing.from_arrays(run.arrays, run.settings["preprocessing"]).apply(np.asarray(x)[:count])
+    prepared = preprocessing.apply(np.asarray(x)[:count])
     blank = Data(np.zeros((1, prepared.shape[1]), np.float32), np.eye(1, np.asarray(y).shape[1]))
-    problem = Problem(experiment.network(), softmax_log_loss, blank, engine=Tensor(compile=False))
+    problem = Problem(network, softmax_log_loss, blank, engine=Tensor(compile=False))
     return problem, run.p, prepared, np.asarray(y)[:count]

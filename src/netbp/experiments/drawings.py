@@ -11,6 +11,14 @@ from netbp.experiments.settings import LAYERS, POINTS, ActivationName, PointsNam
 from netbp.network import Network
 
 
+def dense_of(run: Any) -> Network:
+    """The dense network of a run. Raises ValueError for a run of another one, or of several."""
+    told = run.settings["problem"]["network"]
+    if "layers" in told or run.p.ndim != 1:
+        raise ValueError("the weights of one dense network are drawn, but the run is of another one, or of several: name another")
+    return Network.dense(*told["sizes"])
+
+
 class Drawing:
     """An experiment without a run: `run` does nothing, `draw` needs nothing."""
 
@@ -96,7 +104,7 @@ class NetworkDrawing(Drawing):
             from netbp.run import Run
 
             run = Run.load(self.weights)
-        network = network_of(self.layers) if run is None else Network.dense(*run.settings["problem"]["network"]["sizes"])
+        network = network_of(self.layers) if run is None else dense_of(run)
         p = None if run is None else run.p
         with house_style():
             figure, ax = new_figure()

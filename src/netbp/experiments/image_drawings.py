@@ -10,8 +10,9 @@ import numpy as np
 
 from netbp.confusion import Confusion
 from netbp.data.images import Images, labels, pictures
+from netbp.data.whitening import Whitening
 from netbp.experiments.drawings import Drawing
-from netbp.experiments.images import opinions, shape_of
+from netbp.experiments.images import kept_of, opinions
 from netbp.network import Network
 from netbp.types import Array, Indices, Matrix, Vector
 
@@ -154,7 +155,7 @@ def filters(experiment: ImageExperiment, run: Run) -> Any:
     W = np.asarray(network.views(run.p)[0][0])
     if W.ndim != 4:
         raise ValueError(f"filters are those of a convolution, but the first layer with weights is {network.weighted[0]!r}")
-    whitened = any(step["step"] == "Whitening" for step in run.settings.get("preprocessing", ()))
+    whitened = any(isinstance(fitted.step, Whitening) for fitted in kept_of(run).preprocessing.steps)
     with house_style():
         figure, ax = new_figure(size=(6.4, 3.9))
         draw_filters(ax, W, whitened)
@@ -173,21 +174,18 @@ class FeatureMaps(Drawing):
 
     def draw(self, run: Any = None) -> Any:
         """The image and its maps; a Figure. Raises ValueError without a run of images, and when there is no such image."""
-        from netbp.data.preprocess import Preprocessing
-        from netbp.experiments import from_settings
         from netbp.figures import draw_feature_maps, house_style, new_figure
 
         if run is None:
             raise ValueError("feature maps need a trained network: train one with `netbp run cifar`, and name its file with --run")
-        shape, experiment = shape_of(run), from_settings(run.settings)
+        experiment, network, shape, classes, preprocessing = kept_of(run)
         x = self._row(experiment, shape)
-        seen = Preprocessing.from_arrays(run.arrays, run.settings["preprocessing"]).apply(x)
-        found = stages(experiment.network(), run.p, seen)
+        found = stages(network, run.p, preprocessing.apply(x))
         columns = 3 if len(found) > 3 else len(found) + 1
         rows = -(-(len(found) + 1) // columns)
         with house_style():
             figure, axes = new_figure(rows, columns, size=(3.4 * columns, 3.45 * rows), squeeze=False)
-            draw_feature_maps(axes.flat[: len(found) + 1], pictures(x[None], shape)[0], found, run.settings["classes"])
+            draw_feature_maps(axes.flat[: len(found) + 1], pictures(x[None], shape)[0], found, classes)
             for ax in axes.flat[len(found) + 1 :]:
                 ax.set_axis_off()
         return figure

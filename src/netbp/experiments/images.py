@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from netbp.data.preprocess import Preprocessing
-from netbp.experiments.settings import settings_of
-from netbp.messages import counted
+from netbp.experiments.settings import settings_of, told_of
+from netbp.messages import counted, shown
 from netbp.network import Network
 from netbp.problem import Problem
+from netbp.typed import misfit
 from netbp.types import Data, Matrix, Vector
 from netbp.validation import categories, error_shares
 
@@ -192,11 +194,37 @@ class Opinions(NamedTuple):
     probabilities: bool
 
 
-def shape_of(run: Run) -> tuple[int, int, int]:
-    """The shape (channels, height, width) of the images that a run's network takes. Raises ValueError for another run."""
-    _of_images(run.settings)
-    channels, height, width = run.settings["shape"]
-    return int(channels), int(height), int(width)
+class Kept(NamedTuple):
+    """What a run of images keeps beside its parameters: shape (channels, height, width), the classes, the preprocessing."""
+
+    experiment: ImageExperiment
+    network: Network
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+
+
+def kept_of(run: Run) -> Kept:
+    """What a run of images keeps. Raises ValueError for another run, and when shape, classes and network do not fit together."""
+    from netbp.experiments import experiment_of
+
+    settings = run.settings
+    if not is_of_images(settings):
+        name = told_of(settings)[0]
+        of = shown(name) if name else "a program"
+        raise ValueError(f"the run is not of images but of {of}: images need a run of `netbp run cifar`")
+    wrong = misfit(settings, {"shape": tuple[int, int, int], "classes": tuple[str, ...]}, "settings")
+    if wrong is not None:
+        raise ValueError(f"the run says of itself what no run of images does: {wrong}")
+    experiment = experiment_of(run)
+    if run.p.ndim != 1 or not isinstance(experiment, ImageExperiment):
+        raise ValueError(f"the run is not of one network for images but of {counted(len(run.p), 'network')}: name another")
+    network, shape, classes = experiment.network(), settings["shape"], settings["classes"]
+    if (math.prod(shape), len(classes)) != (network.sizes[0], network.sizes[-1]) or min(shape) < 1:
+        found = f"images of shape {tuple(shape)} in {counted(len(classes), 'class')}"
+        raise ValueError(f"the run is of {found}, but its network has {network.sizes[0]} inputs and {network.sizes[-1]} outputs")
+    preprocessing = Preprocessing.from_arrays(run.arrays, settings["preprocessing"], network.sizes[0])
+    return Kept(experiment, network, tuple(shape), tuple(classes), preprocessing)
 
 
 def opinions(run: Run, x: Matrix) -> Opinions:
@@ -204,28 +232,18 @@ def opinions(run: Run, x: Matrix) -> Opinions:
 
     Raises ValueError when the run is not of an experiment with images.
     """
-    _of_images(run.settings)
-    from netbp.experiments import from_settings
     from netbp.experiments.settings import cost_of
 
-    experiment = from_settings(run.settings)
-    network, cost = experiment.network(), cost_of(run.settings["problem"]["cost"])
+    _, network, _, classes, preprocessing = kept_of(run)
+    cost = cost_of(run.settings["problem"]["cost"])
     point = Data(np.zeros((1, network.sizes[0])), np.zeros((1, network.sizes[-1])))  # stands in for data that are not needed
     problem = Problem(network, cost, point, engine=_light_engine(network))
-    preprocessing = Preprocessing.from_arrays(run.arrays, run.settings["preprocessing"])
-    return Opinions(tuple(run.settings["classes"]), outputs_of(problem, preprocessing, run.p, x), cost.categories)
+    return Opinions(classes, outputs_of(problem, preprocessing, run.p, x), cost.categories)
 
 
 def is_of_images(settings: Mapping[str, Any]) -> bool:
     """Whether a run's settings are those of an experiment with images."""
     return {"preprocessing", "classes", "shape"} <= settings.keys()
-
-
-def _of_images(settings: Mapping[str, Any]) -> None:
-    if not is_of_images(settings):
-        raise ValueError(
-            f"the run is not of images but of {settings.get('experiment') or 'a program'}: images need a run of `netbp run cifar`"
-        )
 
 
 def _light_engine(network: Network) -> Any:

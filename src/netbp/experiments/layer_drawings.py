@@ -51,9 +51,9 @@ class ArchitectureDrawing(Drawing):
 
 def network_behind(run: Run) -> Network:
     """The network of an experiment's run. Raises ValueError when no experiment of ours made it."""
-    from netbp.experiments import from_settings
+    from netbp.experiments import experiment_of
 
-    made = from_settings(run.settings)
+    made = experiment_of(run)
     network: Network = made.network() if hasattr(made, "network") else made.problem().network
     return network
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_args, get_type_hints
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from netbp.data.dialect import SEPARATORS, Numbering, Reading, number
 from netbp.data.table import Remedies, Table
 from netbp.experiments.preparation import Columns, Missing, open_table
 from netbp.experiments.scores import Score, confusion, score_of
-from netbp.experiments.settings import rebuilt
+from netbp.experiments.settings import rebuilt, told_of
 from netbp.experiments.standardisation import Scale
 from netbp.frames import Library, frame
 from netbp.messages import counted, listed, shown
 from netbp.network import Network
 from netbp.problem import Problem
+from netbp.typed import misfit
 from netbp.types import Array, Indices, Matrix, Vector
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Pre
     `netbp.data.table` refuses in those columns; the target's columns need not be there.
     """
     columns, network = fitted(run)
-    told = {**(fields if isinstance(fields := run.settings.get("fields"), Mapping) else {}), **(asked or {})}
+    told = {**told_of(run.settings)[1], **(asked or {})}
     found = Reading.told(run.settings["reading"]) if "reading" in run.settings else None
     table = _table(path, columns, told, found)
     lacking = [name for name in columns.inputs if name not in table.places]
@@ -129,7 +130,7 @@ def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Pre
     if missing not in get_args(Missing):
         raise ValueError(f"missing can be {', '.join(get_args(Missing))}, but {shown(repr(missing))} was asked for")
     answered = _complete(table, columns.inputs, how, missing)
-    x_scale, y_scale = scales(run)
+    x_scale, y_scale = scales(run, columns)
     problem = _problem(run, network)
     some = table.kept(np.flatnonzero(answered)) if not answered.all() else table
     x = x_scale.apply(some.numbers(columns.inputs, how, Remedies(text="correct it, for the network was fitted to this column")))
@@ -148,16 +149,45 @@ def predict(run: Run, path: Path, asked: Mapping[str, Any] | None = None) -> Pre
 
 def fitted(run: Run) -> tuple[Columns, Network]:
     """What a run of `Fit` was fitted to, and its network. Raises ValueError for another run."""
-    if run.settings.get("experiment") != "fit" or "columns" not in run.settings:
+    from netbp.runfile import RunFileError
+
+    name = told_of(run.settings)[0]
+    if name != "fit" or "columns" not in run.settings:
         raise ValueError(
-            f"the run is not of a fit but of {run.settings.get('experiment') or 'a program'}: predict needs a run of `netbp fit`"
+            f"the run is not of a fit but of {shown(name) if name else 'a program'}: predict needs a run of `netbp fit`"
         )
-    told = {name: tuple(values) for name, values in run.settings["columns"].items()}
-    return Columns(**told), network_of_run(run.settings)
+    columns, network = _columns(run.settings["columns"]), network_of_run(run)
+    if (len(columns.inputs), columns.outputs) != (network.sizes[0], network.sizes[-1]):
+        raise RunFileError(f"the run is of a network {network.title}, but its columns are others: restore it from a copy")
+    return columns, network
 
 
-def network_of_run(settings: Mapping[str, Any]) -> Network:
+def _columns(told: Any) -> Columns:
+    """The columns that the settings of a run tell. Raises RunFileError where they tell none."""
+    from netbp.runfile import RunFileError
+
+    wrong = misfit(told, get_type_hints(Columns), "columns")
+    if wrong is None and told.keys() != set(Columns._fields):
+        wrong = f"columns should have {', '.join(Columns._fields)}"
+    if wrong is not None:
+        raise RunFileError(f"the run says of itself what no fit does: {wrong}")
+    columns = Columns(**{name: tuple(values) for name, values in told.items()})
+    if not set(columns.inputs + columns.targets) <= set(columns.columns) or not columns.targets or not columns.inputs:
+        raise RunFileError(f"the run was fitted to {listed(columns.inputs)}, which are none of its columns: restore it from a copy")
+    return columns
+
+
+def network_of_run(run: Run) -> Network:
     """The network that a run trained, from its settings. Raises ValueError when its activations are not netbp's own."""
+    from netbp.experiments import check_network
+
+    network = _described(run.settings)
+    check_network(run, network)
+    return network
+
+
+def _described(settings: Mapping[str, Any]) -> Network:
+    """The network that settings describe."""
     from netbp import activations
     from netbp.experiments.settings import ActivationName, chosen
     from netbp.written import layer_written
@@ -180,14 +210,15 @@ def problem_of(run: Run) -> Problem:
     Raises ValueError where none of ours made it, or where the table of a fit is not what it was; FileNotFoundError, saying where it
     was looked for, where that is gone.
     """
-    from netbp.experiments import from_settings
+    from netbp.experiments import check_network, experiment_of
     from netbp.experiments.table import Fit
 
     settings = run.settings
-    if settings.get("experiment") != "fit":
-        problem: Problem = from_settings(settings).problem()
+    if told_of(settings)[0] != "fit":
+        problem: Problem = experiment_of(run).problem()
+        _check_problem(settings, problem)
         return problem
-    fit: Any = rebuilt(Fit, settings["fields"])
+    fit: Any = rebuilt(Fit, told_of(settings)[1])
     path = fit.table
     if not path.exists():
         where = "is no longer there" if path.is_absolute() else f"is not in {Path.cwd()}: say the command in the folder where it is"
@@ -208,13 +239,36 @@ def problem_of(run: Run) -> Problem:
         same = all(settings["problem"].get(part) == now[part] for part in ("points", "data", "held_out"))
     if not same:
         raise ValueError(changed)
+    check_network(run, problem.network)
     return problem
 
 
-def scales(run: Run) -> tuple[Scale, Scale]:
-    """The standardisation of inputs and targets that a run of `Fit` keeps."""
-    x, y = (Scale(run.arrays[f"{name}_mean"], run.arrays[f"{name}_deviation"]) for name in ("x", "y"))
-    return x, y
+def _check_problem(settings: Mapping[str, Any], problem: Problem) -> None:
+    """Raise RunFileError where the problem of a run is another one than it says of itself."""
+    from netbp.provenance import difference, problem_settings
+    from netbp.runfile import RunFileError
+
+    said, now = settings.get("problem", {}), problem_settings(problem)
+    names = said.keys() & {"network", "cost", "penalty", "points"}  # prepared images differ from machine to machine in last digits
+    told = difference({name: said[name] for name in names}, {name: now[name] for name in names}, "problem")
+    if told is not None:
+        raise RunFileError(f"the run is not of the experiment that it names: {told}")
+
+
+def scales(run: Run, columns: Columns) -> tuple[Scale, Scale]:
+    """The standardisation of inputs and targets that a run of `Fit` keeps. Raises RunFileError where it is none."""
+    from netbp.runfile import RunFileError
+
+    out = []
+    for name, count in (("x", len(columns.inputs)), ("y", columns.outputs)):
+        mean, deviation = run.arrays[f"{name}_mean"], run.arrays[f"{name}_deviation"]
+        for array in (mean, deviation):
+            if array.dtype.kind != "f" or array.shape != (count,) or not np.isfinite(array).all():
+                raise RunFileError(f"the run standardises {count} columns with an array of {array.dtype} of shape {array.shape}")
+        if (deviation <= 0.0).any():
+            raise RunFileError(f"the run standardises with the deviation {deviation.min()}, which should be positive")
+        out.append(Scale(mean, deviation))
+    return out[0], out[1]
 
 
 def _table(path: Path, columns: Columns, told: Mapping[str, Any], found: Reading | None) -> Table:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 
 from netbp import activations, costs, rules
 from netbp.data.points import eleven_points, ten_points
 from netbp.matlab import MatlabRandom
+from netbp.messages import listed, shown
 from netbp.network import Network
+from netbp.typed import misfit
 from netbp.types import Data
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "identity", "step"]
@@ -24,17 +26,18 @@ StreamName = Literal["matlab", "numpy"]
 
 LAYERS = "widths of the layers, from input to output"
 POINTS = "the ten points of figure 1, or with the eleventh of figures 5 and 9"
+LARGEST = 2**40  # widths are below it
 STREAM = "whose random numbers: MATLAB's rng(seed) or NumPy's default_rng(seed)"
 
 
 def widths(layers: str) -> tuple[int, ...]:
-    """(2, 2, 3, 2) from "2-2-3-2". Raises ValueError for anything but whole numbers with hyphens between."""
+    """(2, 2, 3, 2) from "2-2-3-2". Raises ValueError for anything but whole numbers below 2^40 with hyphens between."""
     try:
         sizes = tuple(int(part) for part in layers.split("-"))
     except ValueError:
         sizes = ()
-    if len(sizes) < 2:
-        raise ValueError(f'layers are written as widths with hyphens between, as in "2-2-3-2", but got {layers!r}')
+    if len(sizes) < 2 or max(sizes) >= LARGEST:
+        raise ValueError(f'layers are written as widths with hyphens between, as in "2-2-3-2", but got {shown(layers)}')
     return sizes
 
 
@@ -86,7 +89,7 @@ def stream_of(name: str, seed: int) -> Any:
 def chosen(module: Any, names: Any, name: str, what: str) -> Any:
     """The object called `name` in a module, if it is one of the names of a Literal."""
     if name not in names.__args__:
-        raise ValueError(f"the {what} can be {', '.join(names.__args__)}, but {name!r} was asked for")
+        raise ValueError(f"the {what} can be {', '.join(names.__args__)}, but {shown(str(name))} was asked for")
     return getattr(module, name)
 
 
@@ -103,10 +106,26 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def told_of(settings: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """What `settings_of` wrote into a run's settings: the experiment's name, "" for a program's run, and its fields.
+
+    Raises ValueError where that is no name and no fields.
+    """
+    name, values = settings.get("experiment") or "", settings.get("fields", {})
+    told = misfit({"experiment": name, "fields": values}, {"experiment": str, "fields": dict}, "settings")
+    if told is not None:
+        raise ValueError(f"the run says of itself what no run of netbp does: {told}")
+    return name, values
+
+
 def rebuilt(cls: Any, values: Mapping[str, Any]) -> Any:
-    """An experiment of class `cls` with the fields that `settings_of` wrote. Raises ValueError for a field it does not have."""
+    """An experiment of class `cls` with the fields that `settings_of` wrote. Raises ValueError for a field it cannot have."""
     known = {f.name for f in fields(cls)}
     strange = sorted(set(values) - known)
     if strange:
-        raise ValueError(f"the experiment {cls.name} has no {', '.join(strange)}; it has {', '.join(sorted(known))}")
+        raise ValueError(f"the experiment {cls.name} has no {listed(strange)}; it has {', '.join(sorted(known))}")
+    missing = [f.name for f in fields(cls) if f.default is MISSING and f.name not in values]
+    told = f"{missing[0]} is missing" if missing else misfit(dict(values), get_type_hints(cls), "fields")
+    if told is not None:
+        raise ValueError(f"the settings are none of the experiment {cls.name}: {told}")
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

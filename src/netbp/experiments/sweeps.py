@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netbp.experiments.settings import settings_of
+from netbp.experiments.settings import settings_of, told_of
 from netbp.folders import for_workers
 from netbp.frames import Library, fields_of, frame
 from netbp.provenance import plain, problem_settings
@@ -89,7 +89,8 @@ def _run_one(name: str, settings: Mapping[str, Any], path: Path, fixed: Mapping[
         now = json.loads(json.dumps(settings_of(experiment)))
         # a field that is newer than the file had its default value then
         usual = {f.name: plain(f.default) for f in fields(experiment) if f.default is not MISSING}
-        then = {"experiment": before.settings.get("experiment"), "fields": usual | before.settings.get("fields", {})}
+        of, values = told_of(before.settings)
+        then = {"experiment": of, "fields": usual | dict(values)}
         if then != now:
             raise ValueError(f"{path} holds a run with other settings: give another --out, or delete it")
         if name == FIT and before.settings.get("problem") != json.loads(json.dumps(plain(problem_settings(experiment.problem())))):

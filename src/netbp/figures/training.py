@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +22,9 @@ def steps_per_epoch(run: Run) -> float:
 
     Raises ValueError when neither says it.
     """
-    points = run.settings.get("problem", {}).get("points")
-    batch = run.settings.get("method", {}).get("batch")
-    if points and isinstance(batch, int):
+    points, method = run.settings.get("problem", {}).get("points"), run.settings.get("method")
+    batch = method.get("batch") if isinstance(method, Mapping) else None
+    if points and points > 0 and isinstance(batch, int) and batch > 0:
         return float(-(-int(points) // batch))
     curve = run.series.get("cost")
     if curve is None or not len(curve.steps):

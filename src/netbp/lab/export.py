@@ -6,10 +6,11 @@ import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from netbp.claims import Status
 from netbp.experiments.settings import settings_of
 from netbp.folders import temporary_folder
 from netbp.lab.address import address_of, different
@@ -17,7 +18,7 @@ from netbp.lab.script import script_of
 from netbp.lab.turns import long_work
 from netbp.methods import FINISHED
 from netbp.provenance import plain, problem_settings, provenance
-from netbp.record import STATUSES, Run
+from netbp.record import Run
 from netbp.streaming import Series
 from netbp.types import State
 
@@ -68,7 +69,7 @@ def record_of(run: LabRun, state: State) -> Run:
         training.costs_at_start,
         problem.bound.value(state.p),
         series=series,
-        status=status if status in STATUSES else FINISHED,
+        status=status if status in get_args(Status) else FINISHED,
         message=message or f"it took {state.step:,} steps in the lab",
         settings=settings_of(run.experiment) | described,
         provenance=provenance(described["problem"]["engine"]) | {"seconds": round(training.front.seconds, 3)},

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netbp.claims import check_header
 from netbp.experiments.images import is_of_images
+from netbp.experiments.settings import told_of
 from netbp.files import open_regular
 from netbp.lab.frames import number
 from netbp.lab.runs import Gone
@@ -88,9 +90,11 @@ class Folder:
             return self._known[key]
         try:
             header, arrays = glance(path, RIGHT, "series.cost.steps")
+            check_header(header)
             json.dumps(header, allow_nan=False, ensure_ascii=False).encode()  # can be passed on to the page
-            if not is_of_images(header["settings"]) or not isinstance(header["settings"].get("fields", {}), dict):
+            if not is_of_images(header["settings"]):
                 return None
+            told_of(header["settings"])
             wrong = arrays.get(RIGHT, np.empty(0))
             right = number(1.0 - float(wrong[-1])) if wrong.ndim == 1 and len(wrong) else None
             epochs = len(arrays.get("series.cost.steps", ()))

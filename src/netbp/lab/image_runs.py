@@ -16,11 +16,10 @@ import numpy as np
 from netbp.data.download import offline
 from netbp.data.images import Images, pictures
 from netbp.data.picture import image_from_bytes
-from netbp.data.preprocess import Preprocessing
-from netbp.experiments import from_settings
+from netbp.data.whitening import Whitening
 from netbp.experiments.answers import Answers, Order, answers_of
 from netbp.experiments.image_drawings import Stage, stages, test_images
-from netbp.experiments.images import Opinions, opinions, shape_of
+from netbp.experiments.images import Opinions, kept_of, opinions
 from netbp.lab.frames import encoded, number
 from netbp.lab.image_files import Folder, Saved, about, curves, is_training, last_lines
 from netbp.lab.runs import Gone
@@ -47,10 +46,7 @@ class Held:
         self.entry, self.run = entry, Run.load(entry.path)
         if self.run.p.ndim != 1:
             raise ValueError("this run is one of several networks at once: the lab looks at one")
-        self.shape, self.experiment = shape_of(self.run), from_settings(self.run.settings)
-        self.classes = tuple(str(name) for name in self.run.settings["classes"])
-        self.preprocessing = Preprocessing.from_arrays(self.run.arrays, self.run.settings["preprocessing"])
-        self.network = self.experiment.network()
+        self.experiment, self.network, self.shape, self.classes, self.preprocessing = kept_of(self.run)
         self.ready = threading.Event()
         self.begun, self.dropped = False, False
         self.done, self.total = 0, 0
@@ -68,8 +64,6 @@ def _loaded(entry: Saved) -> Held:
         return Held(entry)
     except FileNotFoundError:
         raise Gone("this run is no longer in the folder: choose another one") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this run says of itself what no run of images does: {type(error).__name__}, {error}") from None
 
 
 class ImageRuns:
@@ -182,7 +176,7 @@ class ImageRuns:
         header = {
             "of": len(filters),
             "dense": W.ndim != 4,
-            "whitened": any(step["step"] == "Whitening" for step in held.run.settings["preprocessing"]),
+            "whitened": any(isinstance(fitted.step, Whitening) for fitted in held.preprocessing.steps),
             "epochs": held.epochs,
         }
         return encoded(header, {"filters": filters[:FILTERS].astype(np.float32)})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from netbp.types import Array, Indices, State
 
@@ -75,3 +76,17 @@ def recorded(step: int, steps: int, record: int) -> Indices:
     if not record:
         return NO_STEPS
     return np.arange(step - step % record + record, step + steps + 1, record, dtype=np.int64)
+
+
+def remembered(memory: Mapping[str, Array], name: str, default: ArrayLike, finite: bool = True) -> Array:
+    """The array of that name in a State's memory, or the default where there is none.
+
+    Raises ValueError where it has another shape than the default, or is not of finite numbers: it may come from a file.
+    """
+    array, usual = np.asarray(memory.get(name, default)), np.asarray(default)
+    if array.shape != usual.shape or array.dtype.kind not in ("iu" if usual.dtype.kind == "i" else "fiu"):
+        found, needed = (f"{one.dtype} of shape {one.shape}" for one in (array, usual))
+        raise ValueError(f"the memory {name} is {found}, but should be {needed}: begin anew")
+    if finite and not np.isfinite(array).all():
+        raise ValueError(f"the memory {name} is not finite: begin anew")
+    return array

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from netbp.methods import CONVERGED, STOPPED, Chunk, Session, recorded
+from netbp.methods import CONVERGED, STOPPED, Chunk, Session, recorded, remembered
 from netbp.methods.iterates import Iterates
 from netbp.types import State, Vector
 
@@ -194,10 +194,8 @@ class DeterministicSession:
 
     def __init__(self, method: Deterministic, problem: Problem, state: State, record: int) -> None:
         self.method, self.problem, self.record, self.state = method, problem, record, state
-        self.start = np.array(state.memory.get("start", state.p), dtype=float)
-        if self.start.shape != state.p.shape:
-            raise ValueError(f"the memory start has shape {self.start.shape}, but p has {state.p.shape}: they must agree")
         self.iterates = Iterates(self._optimise)
+        self.start = np.array(remembered(state.memory, "start", state.p), dtype=float)
         self.replayed = 0
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:

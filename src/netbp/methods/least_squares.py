@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netbp.engines import DECREASE, GRADIENT, NOT_FINITE, REASONS, RUNNING, STEP, LeastSquares
-from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Chunk, Session, recorded
+from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Chunk, Session, recorded, remembered
 from netbp.types import Array, State
 
 if TYPE_CHECKING:
@@ -84,6 +84,10 @@ class LevenbergMarquardt:
         return LevenbergMarquardtSession(self, problem, state, 1 if record is None else record)
 
 
+MEMORY = {"damping": 0.0, "scale": 0.0, "gradient_norm": 0.0, "evaluations": 0, "reason": RUNNING}
+"""What a session remembers, and the type of each."""
+
+
 class LevenbergMarquardtSession:
     """The engine's `least_squares`, a few iterations at a time; damping and counts are in the state's memory."""
 
@@ -91,6 +95,8 @@ class LevenbergMarquardtSession:
         self.bound, self.record, self.state, self.iterations = problem.bound, record, state, method.iterations
         self.settings = method.settings
         self.evaluations = method.evaluations_for(problem.size)
+        for name, usual in MEMORY.items():
+            remembered(state.memory, name, usual)
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Take up to `steps` iterations."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netbp.methods import remembered
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import permutations
 from netbp.types import Array, Indices
@@ -86,9 +87,9 @@ class Epochs:
     def __init__(self, N: int, batch: Any, rng: Any, memory: Mapping[str, Array]) -> None:
         self.N, self.batch, self.rng = N, batch, rng
         shape = (len(rng), N) if isinstance(rng, list) else (N,)
-        order = np.asarray(memory.get("order", np.zeros(shape, dtype=np.int64)))
-        position = int(memory.get("position", N))
-        if order.shape != shape or not 0 <= position <= N or order.min() < 0 or order.max() >= N:
+        order = remembered(memory, "order", np.zeros(shape, dtype=np.int64))
+        position = int(remembered(memory, "position", N))
+        if not 0 <= position <= N or order.min() < 0 or order.max() >= N:
             raise ValueError(f"the epoch's order has shape {order.shape} and position {position}, which {N} points cannot have")
         self.order, self.position = order, position
 

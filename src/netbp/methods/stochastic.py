@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netbp.engines import NO_ERRORS, TOP, Choices, Memory, Update
-from netbp.methods import NO_STEPS, Chunk, Session, recorded
+from netbp.methods import NO_STEPS, Chunk, Session, recorded, remembered
 from netbp.methods.sampling import Batches, Epochs, Everything, Replacement, epoch_means, too_large
 from netbp.methods.schedules import settled, shortest, too_few, values_at
 from netbp.methods.streams import seed_from, state_of
@@ -128,12 +128,15 @@ class StochasticSession:
         self.N, self.p, self.step = problem.N, state.p, state.step
         self.update = _update(method, problem)
         buffers = {name.removeprefix(BUFFERS): array for name, array in state.memory.items() if name.startswith(BUFFERS)}
-        self.memory = Memory(_remembered(state, "u"), _remembered(state, "v"), buffers)
-        self.random, self.seed = problem.network.random, state.memory.get("seed")
+        u, v = (remembered(state.memory, name, np.zeros_like(state.p), finite=False) for name in "uv")
+        self.memory = Memory(u, v, buffers)
+        self.random, self.seed = problem.network.random, None
+        if "seed" in state.memory:
+            self.seed = remembered(state.memory, "seed", np.zeros(state.p.shape[:-1], dtype=np.int64))
         self.top5 = problem.network.sizes[-1] > TOP
         carry = np.zeros(state.p.shape[:-1])
-        self.carry: Array = np.asarray(state.memory.get("epoch_cost", carry), dtype=float)
-        self.errors: Array = np.asarray(state.memory.get("epoch_errors", np.zeros((*carry.shape, 2))), dtype=float)
+        self.carry: Array = np.asarray(remembered(state.memory, "epoch_cost", carry), dtype=float)
+        self.errors: Array = np.asarray(remembered(state.memory, "epoch_errors", np.zeros((*carry.shape, 2))), dtype=float)
         self.counted = False
         width = max(1, state.p.size // state.p.shape[-1])
         # An odd number of cache lines for each network: with a power of two, their indices would fall into one set of the cache.
@@ -219,12 +222,3 @@ def _spread(given: PerLayer, problem: Problem, what: str) -> Vector:
     if not (np.isfinite(values).all() and values.min() >= 0.0):
         raise ValueError(f"{what} must be finite numbers of at least 0, but it is {given!r}")
     return values
-
-
-def _remembered(state: State, name: str) -> Array:
-    memory = state.memory.get(name)
-    if memory is None:
-        return np.zeros_like(state.p)
-    if np.shape(memory) != state.p.shape:
-        raise ValueError(f"the memory {name} has shape {np.shape(memory)}, but p has {state.p.shape}: they must agree")
-    return np.asarray(memory)

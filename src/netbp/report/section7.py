@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netbp.confusion import Confusion
-from netbp.experiments import FIGURES, PICTURES, TITLES, from_settings
+from netbp.experiments import FIGURES, PICTURES, TITLES, experiment_of
 from netbp.experiments import image_drawings as drawings
 from netbp.experiments.settings import plain
 from netbp.files import write_atomically
@@ -41,7 +41,7 @@ class Trained:
 
 def trained(run: Run, dropout: bool) -> Trained:
     """The run, ready to be reported. Raises ValueError unless it is of the CIFAR-10 experiment with, or without, dropout."""
-    made = from_settings(run.settings)
+    made = experiment_of(run)
     if made.name != "cifar":
         raise ValueError(f"section 7 needs runs of `netbp run cifar`, but a run of {made.name} was given")
     if made.dropout != dropout:

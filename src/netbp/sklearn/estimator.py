@@ -21,7 +21,7 @@ from netbp.problem import Problem
 from netbp.record import INTERRUPTED
 from netbp.run import Run, stream, train
 from netbp.sklearn.choices import Plan, activation_of, plan_of, start_of, widths_of
-from netbp.sklearn.refusals import checked
+from netbp.sklearn.refusals import checked, refuse_silent
 from netbp.stopping import no_improvement
 from netbp.types import Array, Data, Indices, Matrix, State, Vector
 
@@ -156,6 +156,7 @@ class NetworkEstimator(BaseEstimator):
         return Problem(self.network_, self._cost, scaled(X, y, weight), beside, penalty, self.engine)
 
     def _weights(self, weight: Any, X: Matrix) -> Vector | None:
+        refuse_silent(weight, "sample_weight")
         return None if weight is None else _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
     def _split(self, N: int, codes: Indices | None, random: Any) -> tuple[Indices, Indices]:

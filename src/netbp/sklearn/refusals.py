@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from netbp.plain import KINDS, of_another_kind
 from netbp.types import Array, Indices, Vector
 
 
@@ -20,6 +21,8 @@ def checked(estimator: Any, X: Any, y: Any = "no_validation", **settings: Any) -
     Raises ValueError or TypeError as it does, naming row and column where a cell is at fault.
     """
     given = {} if isinstance(y, str) else {"y": y}
+    for values, name, labels in ((X, "X", False), *((y, "y", not settings.get("y_numeric")) for y in given.values())):
+        refuse_silent(values, name, labels)
     try:
         return validate_data(estimator, X, **given, dtype=np.float64, **settings)
     except (ValueError, TypeError) as error:
@@ -27,6 +30,16 @@ def checked(estimator: Any, X: Any, y: Any = "no_validation", **settings: Any) -
         if told is None:
             raise
         raise type(error)(told) from error
+
+
+def refuse_silent(values: Any, name: str, labels: bool = False) -> None:
+    """Raises ValueError for what scikit-learn would convert in silence: masked arrays, tensors, and dates or text as numbers."""
+    told = of_another_kind(values) if isinstance(values, np.ndarray | list | tuple) or hasattr(values, "detach") else None
+    kind = getattr(getattr(values, "dtype", None), "kind", "f")
+    if not told and not labels and kind in "SUMm":
+        told = f"an array of {KINDS.get(kind, 'text: give astype(float) of it')}"
+    if told:
+        raise ValueError(f"Input {name} must be an array of numbers, but it is {told}")
 
 
 def located(values: Any, name: str) -> str | None:

@@ -16,6 +16,7 @@ from netbp.engines.tensor.jacobian import available
 from netbp.engines.tensor.module import TorchNetwork
 from netbp.engines.tensor.settings import AT_ONCE
 from netbp.engines.tensor.step import costs_of
+from netbp.messages import shown
 from netbp.types import Array, Matrix, Vector
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ class BoundModule(BoundTensor):
         return values.to(self.device, self.dtype if values.is_floating_point() else values.dtype)
 
     def tensors(self, buffers: Mapping[str, Array]) -> Tensors:
-        """Buffers by the module's own names, copies."""
-        names = self.network.buffer_names
+        """Buffers by the module's own names, copies. Raises ValueError for others than the module has."""
+        names, own = self.network.buffer_names, self.network.buffers
+        shapes, found = ({name: np.shape(array) for name, array in one.items()} for one in (own, buffers))
+        if shapes != found:
+            raise ValueError(f"the module has buffers of the shapes {shapes}, but the run has {shown(str(found))}: begin anew")
         return {names[name]: self.placed(torch.from_numpy(np.array(array))) for name, array in buffers.items()}
 
     def arrays(self, buffers: Tensors) -> dict[str, Array]:
