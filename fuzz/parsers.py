@@ -152,7 +152,11 @@ def digits(folder: Path) -> Parser:
         except ValueError:
             read_images(path, 1)
 
-    return Parser((labels, images, gzip.compress(labels, mtime=0), gzip.compress(images, mtime=0)), _from_file(folder, "d", use))
+    return Parser(
+        (labels, images, gzip.compress(labels, mtime=0), gzip.compress(images, mtime=0)),
+        _from_file(folder, "d", use),
+        (ValueError, OSError),
+    )
 
 
 def weights(folder: Path) -> Parser:
