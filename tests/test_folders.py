@@ -331,6 +331,7 @@ def test_workers_get_their_arrays_the_same_way(place: Path, monkeypatch: pytest.
 
 # What holds for all of the source: there is one door to such places.
 
+NUMBA = ["wide_advance", "layerwise", "least_squares", "loop", "machine", "packs", "wide", "formulas", "cache", "lockstep_fit"]
 IN_ITS_PLACE = r"\((?!.*temporary_folder\(\))"
 DOORS = {
     r"gettempdir|\btempdir\b": ["folders.py", "engines/tensor/kept.py"],
@@ -345,11 +346,24 @@ DOORS = {
     r"sys\.executable, (?!\"-[IP]\")": [],  # or Python looks for modules in the current folder first
     r"\bParallel\((?!.*\*\*options\))": [],
     r"torch\.onnx\.export\(|import onnxruntime": ["engines/tensor/onnx_graph.py"],
+    # what runs code or programs, or takes settings from the current folder
+    r"(?<![\w.])(eval|exec)\(|__import__\(|\brunpy\b|spec_from_file|\bos\.(system|popen|exec\w+|startfile)\(": [
+        "exercises/asked.py"
+    ],
+    r"^(import|from) subprocess|webbrowser\.|shell=True|shutil\.which|\bfind_library": [
+        "exercises/checking.py",
+        "data/mat_reader.py",
+        "lab/launch.py",
+    ],
+    r"\byaml\b": ["engines/compiled/settings.py"],
+    r"^\s*(import|from) numba": [f"engines/compiled/{name}.py" for name in NUMBA],  # after settings.py
+    r"^(import|from) matplotlib": ["figures/fonts.py", "figures/curves.py"],  # the latter after the former
+    r"\bpyplot\b|\.savefig\(": ["figures/style.py"],
 }
 
 
 @pytest.mark.parametrize("pattern", DOORS)
-def test_nothing_else_asks_for_places_that_others_can_write_to(pattern: str) -> None:
+def test_nothing_else_asks_for_places_that_others_can_write_to_or_runs_code(pattern: str) -> None:
     source = Path(netbp.__file__).parent
     found = {
         path.relative_to(source).as_posix()

@@ -31,7 +31,7 @@ def run_command(name: str, cls: type) -> Callable[..., Any]:
             result = experiment.run(progress=progress)
         if result is not None:  # an analysis has numbers; a drawing has none
             print(result)
-        experiment.draw(result).savefig(out)
+        save_picture(experiment.draw(result), out)
         print(f"wrote {out}")
         return 0
 
@@ -99,6 +99,13 @@ def tell(run: Run, name: str, path: Path | None) -> int:
     print(f"{name} {run.status}: {run.message}")
     print(f"cost {run.initial_cost:.6g} -> {run.final_cost:.6g} in {seconds:.2f} s on the {run.provenance['engine']} engine{where}")
     return 0
+
+
+def save_picture(figure: Any, out: Path) -> None:
+    """Write a picture, in as many dots as it has on the screen."""
+    from netbp.figures import save
+
+    save(figure, out, figure.dpi)
 
 
 def check_picture(out: Path, kinds: Sequence[str] = FORMATS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from netbp.cli.experiments import FORMATS, check_picture, run_experiment, saving, tell
+from netbp.cli.experiments import FORMATS, check_picture, run_experiment, save_picture, saving, tell
 from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import default_place
 from netbp.cli.progress import Bar
@@ -83,7 +84,7 @@ def draw_figure(
         print(f"{what} is drawn from the run {path}")
     else:
         # Matplotlib loads while the run computes in machine code, which needs no interpreter.
-        Thread(target=import_module, args=("netbp.figures",), daemon=True).start()
+        Thread(target=_load_figures, daemon=True).start()
         with Bar(what) as progress:
             run = experiment.run(progress=progress, save=save)
         if run is not None and (code := tell(run, what, save)):
@@ -91,6 +92,11 @@ def draw_figure(
     write(experiment, run, out)
     print(f"wrote {out}")
     return 0
+
+
+def _load_figures() -> None:
+    with contextlib.suppress(Exception):  # drawing tells it again
+        import_module("netbp.figures")
 
 
 def by_epochs(experiment: Any) -> bool:
@@ -141,4 +147,4 @@ def write(experiment: Any, run: Any, out: Path) -> None:
         counted = confusion_of(experiment, run)
         write_atomically(out, {".txt": counted.text, ".csv": counted.csv, ".tex": counted.latex}[out.suffix.lower()]().encode())
     else:
-        experiment.draw(run).savefig(out)
+        save_picture(experiment.draw(run), out)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+from netbp.figures.fonts import Figure, mpl
 
 HERE = Path(__file__).parent.parent
 """Where the style's files lie, so that Matplotlib finds them: `plt.style.use("netbp.style")`."""
@@ -97,20 +96,26 @@ def drawn(draw: Callable[..., Any], *numbers: Any, size: tuple[float, float]) ->
     return figure
 
 
-def encoded(figure: Figure, kind: str) -> bytes:
-    """The figure as a file, the same bytes each time: "png" (200 dots an inch, in a column 600), "pdf" (fonts embedded), "svg"."""
+def encoded(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
+    """The figure as a file, the same bytes each time: "png" (200 dots an inch, in a column 600), "pdf" (fonts embedded), "svg".
+
+    dpi: another number of dots an inch. Raises ValueError for another kind.
+    """
     if kind not in FORMATS:
         raise ValueError(f"figures are saved as {', '.join(FORMATS)}, but {kind!r} was asked for: end the name in one of these")
     out = BytesIO()
     with style(_sizes.get(figure)):
-        figure.savefig(out, format=kind, metadata=FORMATS[kind])
+        figure.savefig(out, format=kind, metadata=FORMATS[kind], dpi=mpl.rcParams["savefig.dpi"] if dpi is None else dpi)
     return out.getvalue()
 
 
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write the figure to `path`, whose ending says the format; returns the path. Raises ValueError for another ending."""
+def save(figure: Figure, path: str | Path, dpi: float | None = None) -> Path:
+    """Write the figure to `path`, whose ending says the format; returns the path. Raises ValueError for another ending.
+
+    dpi: as in `encoded`.
+    """
     from netbp.files import write_atomically
 
     path = Path(path)
-    write_atomically(path, encoded(figure, path.suffix.lower().removeprefix(".")))
+    write_atomically(path, encoded(figure, path.suffix.lower().removeprefix("."), dpi))
     return path

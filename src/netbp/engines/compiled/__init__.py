@@ -9,8 +9,11 @@ import numpy as np
 
 from netbp.costs import Cost
 from netbp.engines import Bound, Objective
+from netbp.engines.compiled.settings import leave_files_alone
 from netbp.layers import Dense
 from netbp.network import Network
+
+leave_files_alone()
 
 
 @dataclass(frozen=True)
