@@ -98,7 +98,8 @@ def multistart(
 
     Each start has a stream of its own, spawned from `rng`, which first draws network.draw(stream, scale) and then serves the
     method, so that the result does not depend on `workers`, the number of threads or processes (None: one per core).
-    The stochastic methods run as ensembles and Levenberg-Marquardt in machine code, in threads; other methods in processes.
+    The stochastic methods run as ensembles and Levenberg-Marquardt in machine code, in threads; other methods in processes,
+    each of which leaves BLAS fewer threads, and so may round otherwise, unless OMP_NUM_THREADS sets the same for all.
     level: the cost that counts as success. Raises ValueError for starts or workers below 1 and where `train` would.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
