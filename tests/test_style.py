@@ -27,6 +27,7 @@ from netbp.analysis.saturated import saturation_along
 from netbp.analysis.stability import twin_runs
 from netbp.figures import draw_points, encoded, house_style, new_figure
 from netbp.figures.style import BLUE, GREEN, INK, OCHRE, RED, STYLE, VIOLET, letters
+from patience import SECONDS
 
 PACKAGE = Path(nb.__file__).parent
 
@@ -313,21 +314,40 @@ def test_a_figure_function_draws_on_the_given_axes_and_makes_no_figure(name: str
     assert all(ax.get_label() == "<colorbar>" or ax in ax.figure.axes for ax in further)
 
 
-def test_a_style_is_not_changed_by_another_thread_s() -> None:
-    entered = threading.Event()
+class Seen:
+    """The style's lock, which notes of every thread whether it came in at once."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock, self.at_once, self.tried = lock, [], threading.Event()
+
+    def __enter__(self) -> None:
+        self.at_once.append(self.lock.acquire(blocking=False))
+        self.tried.set()
+        if not self.at_once[-1]:
+            self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_a_style_is_not_changed_by_another_thread_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, sizes = importlib.import_module("netbp.figures.style"), []
+    seen = Seen(module._one_at_a_time)
 
     def other() -> None:
         with nb.style():
-            entered.set()
+            sizes.append(mpl.rcParams["font.size"])
 
     with nb.style("slide"):
         size = mpl.rcParams["font.size"]
+        monkeypatch.setattr(module, "_one_at_a_time", seen)
         thread = threading.Thread(target=other)
         thread.start()
-        assert not entered.wait(0.3)
+        assert seen.tried.wait(SECONDS)
+        assert (seen.at_once, sizes) == ([False], [])
         assert mpl.rcParams["font.size"] == size
-    thread.join(60)
-    assert entered.is_set()
+    thread.join(SECONDS)
+    assert sizes == [14]
 
 
 def test_figures_of_several_threads_are_those_of_one() -> None:
