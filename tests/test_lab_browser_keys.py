@@ -128,15 +128,13 @@ CLICK = "(selector) => document.querySelector(selector).click()"  # which moves 
 
 STAYS = {  # who is here, and what happens meanwhile: a key of theirs, or a click elsewhere; then the address and the focus
     "a width below the network": ("#network [aria-label='One neuron more in layer 2']", "Enter", {"layers": "2-3-3-2"}),
-    "the same again": ("#network [aria-label='One neuron more in layer 2']", "Enter", {"layers": "2-4-3-2"}),
+    "the width beside it": ("#network [aria-label='One neuron fewer in layer 2']", "Enter", {"layers": None}),
     "a neuron whose network changes": (
-        "#network [aria-label='Neuron 1 of layer 2']",
-        "#network .network-depth > :last-child",
-        {"layers": "2-4-3-3-2"},
+        "#network [aria-label='Neuron 1 of layer 2']", "#network .network-depth > :last-child", {"layers": "2-2-3-3-2"}
     ),
-    "a layer taken out before another": ("[aria-label='Take layer 3 out']", "Enter", {"layers": "2-4-3-2"}),
-    "a stop of the tour": ("#tour .dot[aria-label^='Stop 2']", "Enter", {"layers": None}),
-}
+    "a layer taken out before another": ("[aria-label='Take layer 3 out']", "Enter", {"layers": None}),
+    "a stop of the tour": ("#tour .dot[aria-label^='Stop 2']", "Enter", {"points": "eleven"}),
+}  # fmt: skip
 
 
 def test_the_focus_stays_while_what_has_it_is_made_anew(lab: Any) -> None:
