@@ -17,7 +17,8 @@ SOURCE = Path(netbp.__file__).parent
 # A module or package and its level. Each may import its own row and the rows above it.
 LEVELS = {
     **dict.fromkeys(
-        ["types", "matlab", "files", "folders", "frames", "messages", "notices", "plain", "processes", "sealed", "typed"], 0
+        ["types", "matlab", "files", "folders", "frames", "locks", "messages", "notices", "plain", "processes", "sealed", "typed"],
+        0,
     ),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
     **dict.fromkeys(["windows", "layers", "chain", "layertable", "written", "network", "convolution"], 2),

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from netbp.consensus import agreed
 from netbp.files import NotWrittenError, check_writable
 from netbp.interrupts import Interrupts
+from netbp.locks import alone
 from netbp.messages import counted, took_all
 from netbp.methods import CONVERGED, DIVERGED, FINISHED, STOPPED, Method
 from netbp.problem import Problem
@@ -57,8 +58,29 @@ def train(
     second, and if it has a method `recorded`, that with every snapshot that recorded something. Ctrl-C and SIGTERM end the run
     with status "interrupted", saved.
 
-    Raises ValueError for settings that make no sense, and NotWrittenError when `save` cannot be written, before any work.
+    Raises ValueError for settings that make no sense, and NotWrittenError when `save` cannot be written, or another process writes
+    it, before any work.
     """
+    save = save if is_first() else None  # of several processes at one run, the first saves for all
+    with alone(save):
+        return _trained(problem, method, steps, start, rng, record, until, save, resume, settings, arrays, progress)
+
+
+def _trained(
+    problem: Problem,
+    method: Method,
+    steps: int | None,
+    start: ArrayLike | None,
+    rng: Any,
+    record: int | None,
+    until: Callable[[Snapshot], str | bool | None] | None,
+    save: str | os.PathLike[str] | None,
+    resume: str | os.PathLike[str] | Run | None,
+    settings: Mapping[str, Any] | None,
+    arrays: Mapping[str, Array] | None,
+    progress: Callable[[int, int, Any], None] | None,
+) -> Run:
+    """What `train` does; nobody else writes the file."""
     total, record = count_of(method, steps), checked_record(record)
     before = Run.load(resume) if isinstance(resume, str | os.PathLike) else resume
     described = plain({"problem": problem_settings(problem), "method": method, "record": record, "rng": rng})
@@ -70,7 +92,6 @@ def train(
         agreed(problem, asked, before.state)
         before = _matching(before, described, total, resume)
         state, generator = opened(problem, start, rng, before.state)
-    save = save if is_first() else None  # of several processes at one run, the first saves for all
     if save is not None:
         check_writable(save)
     if before is None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from netbp.cli.failures import FAILED
 from netbp.cli.flags import flag, flags, with_flags
-from netbp.cli.places import again, place
+from netbp.cli.places import again, place, spot
 from netbp.cli.progress import Bar
 from netbp.files import check_writable
+from netbp.locks import alone
+from netbp.processes import is_first
 from netbp.run import INTERRUPTED, Run
 
 FORMATS = (".png", ".pdf", ".svg")
@@ -53,7 +55,13 @@ def saving() -> list[Any]:
 
 def run_experiment(experiment: Any, save: Path | None, resume: bool, stem: str = "", explain: Any = None) -> int:
     """Run an experiment, saved as it goes, and say how it ended; `explain` prints more about a run that ended well."""
-    path = place(experiment, save, resume, stem)
+    path = spot(experiment, save, stem)
+    with alone(path if is_first() else None):
+        place(experiment, path, resume)
+        return _run_alone(experiment, path, resume, explain)
+
+
+def _run_alone(experiment: Any, path: Path, resume: bool, explain: Any) -> int:
     if hasattr(type(experiment), "per_epoch"):  # asked of an instance, it would read the images
         return _run_by_epochs(experiment, path, resume)
     with Bar(experiment.name) as progress:

@@ -35,18 +35,19 @@ def default_place(experiment: Any, stem: str = "") -> Path:
     return FOLDER / ("-".join(parts) + ".npz")
 
 
-def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> Path:
-    """Where to save a run of the experiment: `save`, or the default place, whose folder is made.
-
-    Raises ValueError when another experiment's run, or a file that is no run, is there, or when there is none to resume.
-    """
-    path = default_place(experiment, stem) if save is None else save
+def spot(experiment: Any, save: Path | None, stem: str = "") -> Path:
+    """Where to save a run of the experiment: `save`, or the default place, whose folder is made."""
     if save is None:
         FOLDER.mkdir(exist_ok=True)
+    return default_place(experiment, stem) if save is None else save
+
+
+def place(experiment: Any, path: Path, resume: bool) -> None:
+    """Raise ValueError when another experiment's run, or a file that is no run, is there, or when there is none to resume."""
     if not path.exists():
         if resume:
             raise ValueError(f"there is no saved run {path} to go on with: leave out --resume to begin it, or name one with --save")
-        return path
+        return
     run = Run.load(path)
     before, values = told_of(run.settings)
     now = settings_of(experiment)
@@ -60,7 +61,6 @@ def place(experiment: Any, save: Path | None, resume: bool, stem: str = "") -> P
         raise ValueError(f"{path} holds a run {what}: {remedy}")
     if not resume and run.status == INTERRUPTED and run.provenance.get("seconds", 0.0) > LONG:
         raise ValueError(f"{path} holds this run, stopped at step {run.step:,}: say --resume to go on with it, or delete it first")
-    return path
 
 
 def settings_of_defaults(experiment: Any) -> dict[str, Any]:

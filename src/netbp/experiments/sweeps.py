@@ -18,6 +18,7 @@ import numpy as np
 from netbp.experiments.settings import settings_of, told_of
 from netbp.folders import for_workers
 from netbp.frames import Library, fields_of, frame
+from netbp.locks import alone
 from netbp.provenance import plain, problem_settings
 
 FAILED = "failed"
@@ -81,6 +82,11 @@ def run_one(name: str, settings: Mapping[str, Any], path: Path, fixed: Mapping[s
 
 
 def _run_one(name: str, settings: Mapping[str, Any], path: Path, fixed: Mapping[str, Any]) -> Outcome:
+    with alone(path):
+        return _run_alone(name, settings, path, fixed)
+
+
+def _run_alone(name: str, settings: Mapping[str, Any], path: Path, fixed: Mapping[str, Any]) -> Outcome:
     from netbp.run import INTERRUPTED, Run
 
     experiment = class_of(name)(**fixed, **settings)
