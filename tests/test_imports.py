@@ -29,6 +29,7 @@ LEVELS = {
         [
             "run",
             "claims",
+            "saving",
             "runfile",
             "record",
             "streaming",

@@ -20,6 +20,7 @@ PIECE = 2**20
 """Bytes that are read at a time where nothing says how many there are."""
 
 REMEDIES = {
+    errno.EFBIG: "it is larger than a file may be here (see ulimit -f): choose another disk, or raise the limit",
     errno.ENOSPC: "the disk is full: make room or choose another disk",
     errno.EDQUOT: "the disk quota is used up: make room or choose another disk",
     errno.EROFS: "the file system is read-only: choose another folder",
@@ -30,6 +31,10 @@ REMEDIES = {
     errno.EISDIR: "it is a folder: give the name of a file",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
+
+
+UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
+"""How file systems say that they do not flush files or folders: those of some networks, of virtual machines and of FUSE."""
 
 
 KINDS = {
@@ -242,13 +247,14 @@ def _mode(target: str) -> int | None:
 def _temporary_beside(target: str, content: bytes | Iterable[bytes | memoryview]) -> str:
     """A finished temporary file in target's folder, with target's mode bits where target exists."""
     temporary = os.path.join(os.path.dirname(target), f".netbp-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    mode = _mode(target)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)  # never open to more than what it replaces
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
-            os.fsync(file.fileno())
-        mode = _mode(target)
+            _flush(file.fileno())
         if mode is not None:
             os.chmod(temporary, stat.S_IMODE(mode))
     except BaseException:  # also KeyboardInterrupt: leave no litter
@@ -260,11 +266,23 @@ def _temporary_beside(target: str, content: bytes | Iterable[bytes | memoryview]
 def _flush_folder(folder: str) -> None:
     if os.name != "posix":  # elsewhere a folder cannot be opened
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # one may write into a folder that one may not read
+        return
+    try:
+        _flush(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush(descriptor: int) -> None:
+    """Flush to the disk where the file system can do that."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNABLE:
+            raise
 
 
 def _discard(temporary: str) -> None:

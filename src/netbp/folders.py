@@ -42,6 +42,21 @@ def cache_folder() -> Path:
     return folder
 
 
+def state_folder() -> Path:
+    """Where a run is kept that could not be saved at its own place: the user's state for netbp. It need not exist.
+
+    Raises FileNotFoundError where there is no home.
+    """
+    from platformdirs import user_state_path
+
+    folder = Path("~")
+    with contextlib.suppress(RuntimeError):
+        folder = user_state_path("netbp", appauthor=False)
+    if not folder.is_absolute():
+        raise FileNotFoundError(errno.ENOENT, "there is no home folder")
+    return folder
+
+
 def private_folder(folder: str | os.PathLike[str]) -> Path:
     """The folder, without links on the way to it; where it is missing it is made, and what leads to it, with mode 0700.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netbp.consensus import agreed
-from netbp.files import NotWrittenError, check_writable
+from netbp.files import check_writable
 from netbp.interrupts import Interrupts
 from netbp.locks import alone
 from netbp.messages import counted, took_all
@@ -23,6 +23,7 @@ from netbp.processes import ProcessLostError, is_first
 from netbp.provenance import difference, plain, problem_settings, provenance
 from netbp.record import INTERRUPTED, Run
 from netbp.saturation import saturation
+from netbp.saving import Saving
 from netbp.streaming import Series, Snapshot, checked_record, costs_of, count_of, joined, opened, snapshots, stream
 from netbp.types import Array
 
@@ -117,6 +118,7 @@ class _Training:
     def __init__(self, problem: Problem, before: Run, steps: int, until: Any, save: Any, progress: Any, epochs: bool) -> None:
         self.problem, self.before, self.steps, self.epochs = problem, before, steps, epochs
         self.until, self.path, self.progress = until, save, progress
+        self.saving = Saving(save)
         self.begun = self.saved = self.told = time.monotonic()
         self.pause, self.pause_of_epochs = SAVE_EVERY, EPOCH_EVERY
         self.snapshot = Snapshot(before.state, facts=before.result)
@@ -154,14 +156,14 @@ class _Training:
                     self._lost(error)
             finally:
                 steady.close()
-            return self._ended(status, message, interrupts.received or "Ctrl-C")
+            return self._ended(status, message, interrupts)
 
     def _lost(self, error: ProcessLostError) -> None:
         """Save how far the run has come without the process that is gone, and raise the error, which says how to go on."""
         kept = "it was not saved"
         if self.path is not None:
             run = self._run(INTERRUPTED, f"{error}: go on with resume=", self._last_cost())
-            run.save(self.path)
+            self.saving.final(run)
             kept = f"step {run.step:,} is saved: go on with resume={os.fspath(self.path)!r}, with as many processes as you like"
         raise ProcessLostError(f"{error}; {kept}", self.path is not None) from error
 
@@ -182,8 +184,7 @@ class _Training:
         epoch = self.epochs and self.snapshot.series
         if self.path is not None and now - self.saved >= (min(self.pause, self.pause_of_epochs) if epoch else self.pause):
             unfinished = f"{UNDER_WAY} {self.snapshot.step} of {self.steps}: go on with resume="
-            with contextlib.suppress(NotWrittenError):  # a disk may be full for a while: the next time, or the end, will tell
-                self._run(INTERRUPTED, unfinished, self._last_cost()).save(self.path)
+            self.saving.interim(self._run(INTERRUPTED, unfinished, self._last_cost()))
             self.saved = time.monotonic()
             taken = self.saved - now
             self.pause, self.pause_of_epochs = max(SAVE_EVERY, SAVING * taken), max(EPOCH_EVERY, SAVING_EPOCHS * taken)
@@ -207,10 +208,12 @@ class _Training:
             provenance={**self.before.provenance, "seconds": round(seconds, 3)},
         )
 
-    def _ended(self, status: str, message: str, received: str) -> Run:
+    def _ended(self, status: str, message: str, interrupts: Interrupts) -> Run:
         step = self.snapshot.step
+        cost = self._cost_at_the_end(hurried=status == INTERRUPTED and self.snapshot.cost is not None)
+        interrupts.hold_back()  # the run is to be saved, and the line that says where to be seen
         if status == INTERRUPTED:
-            message = f"{received} after step {step:,} of {self.steps:,}"
+            message = f"{interrupts.received or 'Ctrl-C'} after step {step:,} of {self.steps:,}"
             message += "; it was not saved" if self.path is None else f"; saved: go on with resume={os.fspath(self.path)!r}"
         elif not message:
             message = took_all(step)
@@ -218,26 +221,24 @@ class _Training:
                 message = f"{message}, but {stuck}"
         if again := self.snapshot.facts.get("replayed"):
             message = f"{message}; the first {counted(again, 'iteration')} were run again from the start"
-        hurried = status == INTERRUPTED and self.snapshot.cost is not None
         state = self.snapshot.state  # whoever gets the run may write to it
         own = state._replace(p=state.p.copy(), memory={name: np.array(array) for name, array in state.memory.items()})
         self.snapshot = self.snapshot._replace(state=own)
-        run = self._run(
-            status,
-            message,
-            self._last_cost() if hurried else costs_of(self.problem.bound, self.snapshot.state.p, self.snapshot.state.memory),
-        )
+        run = self._run(status, message, cost)
         if not np.isfinite(run.final_cost).all() and status != DIVERGED:
             run = replace(run, status=DIVERGED, message=f"{message}, but the cost at the end is not finite: try a smaller rate")
         if self.progress is not None:
             self.progress(step, self.steps, self.snapshot.cost)
         if self.path is not None:
-            try:
-                run.save(self.path)
-            except NotWrittenError as error:
-                error.run = run  # type: ignore[attr-defined]  # so that nothing computed is lost to the caller
-                raise
+            self.saving.final(run)
         return run
+
+    def _cost_at_the_end(self, hurried: bool) -> Any:
+        """The cost of all data; when that takes too long for whoever presses Ctrl-C, the one recorded last."""
+        if not hurried:
+            with contextlib.suppress(KeyboardInterrupt):
+                return costs_of(self.problem.bound, self.snapshot.state.p, self.snapshot.state.memory)
+        return self._last_cost()
 
 
 def _matching(before: Run, described: Mapping[str, Any], total: int, resume: Any) -> Run:

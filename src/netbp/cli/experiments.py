@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from netbp.cli.failures import FAILED
 from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.places import again, place, spot
 from netbp.cli.progress import Bar
-from netbp.files import check_writable
+from netbp.files import NotWrittenError, check_writable
 from netbp.locks import alone
 from netbp.processes import is_first
 from netbp.run import INTERRUPTED, Run
@@ -58,7 +59,26 @@ def run_experiment(experiment: Any, save: Path | None, resume: bool, stem: str =
     path = spot(experiment, save, stem)
     with alone(path if is_first() else None):
         place(experiment, path, resume)
-        return _run_alone(experiment, path, resume, explain)
+        try:
+            return _run_alone(experiment, path, resume, explain)
+        except KeyboardInterrupt:
+            return _cut_short(experiment.name, path)
+        except NotWrittenError as error:
+            if (kept := getattr(error, "place", None)) is None:
+                raise
+            print(f"netbp: {error.strerror}", file=sys.stderr)
+            if error.run.status == INTERRUPTED:  # type: ignore[attr-defined]
+                print(f"go on with\n  {again(save=kept)}", file=sys.stderr)
+            return FAILED
+
+
+def _cut_short(name: str, path: Path) -> int:
+    """Say where a run is that did not come to its end, which is to be seen however often Ctrl-C is pressed."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kept = f"what was saved last is in {path}; go on with\n  {again()}" if path.exists() else "it was not saved"
+    print(f"netbp: {name} interrupted: {kept}", file=sys.stderr)
+    signal.signal(signal.SIGINT, before)
+    return STOPPED_BY_USER
 
 
 def _run_alone(experiment: Any, path: Path, resume: bool, explain: Any) -> int:

@@ -68,9 +68,12 @@ def settings_of_defaults(experiment: Any) -> dict[str, Any]:
     return {f.name: plain(f.default) for f in fields(experiment) if f.default is not MISSING}
 
 
-def again(arguments: Sequence[str] | None = None) -> str:
-    """The command that goes on with what this process was doing, or these processes of one machine."""
+def again(arguments: Sequence[str] | None = None, save: Path | None = None) -> str:
+    """The command that goes on with what this process was doing, or these processes of one machine; save: where it is saved now."""
     words = [word for word in (sys.argv[1:] if arguments is None else arguments) if word != "--resume"]
+    if save is not None:
+        given = [k for k, word in enumerate(words) if word == "--save"]
+        words = [word for k, word in enumerate(words) if not (word.startswith("--save") or k - 1 in given)] + ["--save", str(save)]
     count = place_of_process().size
     program = ["netbp"] if count == 1 else ["torchrun", f"--nproc-per-node={count}", "-m", "netbp"]
     return shlex.join([*program, *words, "--resume"])

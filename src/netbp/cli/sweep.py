@@ -20,6 +20,7 @@ from netbp.cli.progress import Bar
 from netbp.experiments.selection import Choice, select
 from netbp.experiments.sweeps import FIT, NOTHING, Outcome, combinations, sweep
 from netbp.files import check_writable, protected, write_atomically
+from netbp.interrupts import terminated_as_by_ctrl_c
 from netbp.messages import counted
 
 TRUE, FALSE = ("yes", "true", "1"), ("no", "false", "0")
@@ -135,7 +136,7 @@ def run_sweep(
         raise ValueError(f"these are {total:,} runs, more than {MOST:,}: give fewer values")
     found: dict[int, Outcome] = {}
     stopped = False
-    with Bar(f"sweep {name}", "runs") as progress:
+    with Bar(f"sweep {name}", "runs") as progress, terminated_as_by_ctrl_c():
         try:
             for k, outcome in sweep(name, values, folder, workers, scheduler, fixed):
                 found[k] = outcome
