@@ -5,6 +5,7 @@
     python -m benchmarks.listing            one, without touching RESULTS.md
     python -m benchmarks.tables             RESULTS.md again, from results/*.jsonl
     nice python -m benchmarks mnist_seeds   only when asked for: 100 seeds, 10 minutes
+    python -m benchmarks lab_soak           only when asked for: the lab under siege, an hour
 
 They want the extra `[bench]` (jax, torch, threadpoolctl), gcc and, for `mnist`, the four MNIST files in $NETBP_DATA/mnist; GNU
 Octave is left out, and the table says so, where it is not installed. Close everything else: the numbers are wall-clock time.

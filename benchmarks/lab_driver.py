@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
@@ -42,9 +42,9 @@ DRAWN = """
 
 
 @contextmanager
-def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server(command: Sequence[str] = COMMAND) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The lab as a process, and its address."""
-    process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield process, address_of(process)
     finally:

@@ -10,7 +10,7 @@ import json
 from benchmarks.pairing import FOLDER, markdown
 
 ORDER = ("listing", "ensembles", "mnist", "least_squares", "scaling", "startup", "cifar", "curvature", "sklearn_mlp", "lab")
-BY_HAND = {"mnist": "mnist_seeds", "cifar": "cifar_runs", "lab": "lab_hour"}
+BY_HAND = {"mnist": ("mnist_seeds",), "cifar": ("cifar_runs",), "lab": ("lab_hour", "lab_soak")}
 """What is run only when asked for by name, and after which benchmark it stands."""
 HEAD = """# Results
 
@@ -29,7 +29,7 @@ NumPy only with the first public name that needs it, so its time says nothing of
 
 def main() -> None:
     records = {}
-    for name in (each for first in ORDER for each in (first, BY_HAND.get(first)) if each):
+    for name in (each for first in ORDER for each in (first, *BY_HAND.get(first, ()))):
         file = FOLDER / "results" / f"{name}.jsonl"
         if file.exists():
             records[name] = json.loads(file.read_text(encoding="utf-8").splitlines()[-1])

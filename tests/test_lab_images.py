@@ -279,6 +279,26 @@ def test_a_bomb_is_refused_before_it_is_unpacked(runs: ImageRuns) -> None:
         runs.classify(named(runs, "first"), out.getvalue())
 
 
+def test_pictures_are_unpacked_at_a_bounded_size(runs: ImageRuns) -> None:
+    """From the head alone: what a screen has and a camera's JPEG are taken, and nothing that becomes hundreds of megabytes."""
+    name = named(runs, "first")
+    for kind, mode, size, taken in (
+        ("PNG", "RGBA", (3840, 2160), True),
+        ("PNG", "RGBA", (4097, 4097), False),
+        ("PNG", "1", (4097, 4097), False),
+        ("WEBP", "RGB", (3000, 3000), False),
+        ("JPEG", "L", (6000, 4000), True),
+        ("JPEG", "L", (7000, 6000), False),
+    ):
+        out = io.BytesIO()
+        Image.new(mode, size).save(out, kind)
+        if taken:
+            assert header(runs.classify(name, out.getvalue()))["classes"] == list(CLASSES)
+        else:
+            with pytest.raises(ValueError, match="too many pixels"):
+                runs.classify(name, out.getvalue())
+
+
 def test_filters_are_the_networks_and_a_dense_network_has_pictures_of_weights(runs: ImageRuns, tmp_path: Path) -> None:
     told = runs.filters(named(runs, "first"))
     W = EXPERIMENT.network().views(made_up_run(seed=1).p)[0][0]

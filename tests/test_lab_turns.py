@@ -226,3 +226,35 @@ def test_kernels_are_not_prepared_for_runs_that_are_dropped(monkeypatch: pytest.
     until(lambda: not [one for one in threading.enumerate() if one.name == "netbp lab prepares"])
     assert len(made) == 6 + 2
     runs.close()
+
+
+def test_runs_of_one_owner_do_not_drive_out_another_s() -> None:
+    runs = Runs(limit=4)
+
+    def opened_by(owner: str, seed: int) -> str:
+        token = ASKED.set(Asked(Turns(), owner))
+        try:
+            return str(runs.open({"seed": seed, "steps": 50})["run"])
+        finally:
+            ASKED.reset(token)
+
+    first = opened_by("a page", 1)
+    others = [opened_by("", seed) for seed in range(2, 9)]
+    assert runs.get(first).owner == "a page"
+    assert [name in runs._held for name in others] == [False] * 4 + [True] * 3
+    runs.close()
+
+
+def test_a_run_that_is_let_go_of_on_the_way_is_gone_and_not_too_far(served: Served) -> None:
+    run = served.open()
+    training = served.lab.runs.get(run).training
+    training.ready.wait(60)
+    told: list[Any] = []
+    asking = threading.Thread(target=lambda: told.append(served.post(f"/api/run/{run}/walk", WALK)))
+    asking.start()
+    until(lambda: training.front.step > 0)
+    served.lab.runs.close()
+    asking.join(60)
+    assert told[0][0] == 410
+    assert told[0][1]["gone"] is True
+    assert "no longer held" in told[0][1]["error"]

@@ -79,10 +79,12 @@ def decode(file: BinaryIO, name: str, shape: tuple[int, int, int], most: int) ->
         raise ImportError("reading image files needs Pillow: pip install 'netbp[images]'") from None
     try:
         image: Any = Image.open(file, formats=KINDS)
-        if image.width * image.height > (most // 2 if image.format == "WEBP" else most):  # whose decoder needs twice the memory
+        if image.width * image.height > max(most, PIXELS):
             raise Image.DecompressionBombError
         _check_depth(image)
         image.draft(None, (2 * max(H, W), 2 * max(H, W)))  # a JPEG far larger is decoded at a fraction of its size
+        if image.width * image.height > (most // 2 if image.format == "WEBP" else most):  # whose decoder needs twice the memory
+            raise Image.DecompressionBombError
         image.load()
         if turn := _turn(image):
             image = image.transpose(Image.Transpose[turn])

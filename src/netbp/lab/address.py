@@ -11,6 +11,8 @@ from netbp.experiments.plane import PlaneExperiment
 
 LINKED = 500
 """The most points that an address may hold; more go into a JSON file."""
+LONGEST = 2**20
+"""Characters of a field, at most: of all the points that there may be."""
 KINDS: dict[str, Any] = {field.name: type(field.default) for field in fields(PlaneExperiment)}
 HINTS = get_type_hints(PlaneExperiment)
 
@@ -71,6 +73,8 @@ def _value(name: str, value: Any) -> Any:
     kind = KINDS[name]
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{name} must be {'a text' if kind is str else 'a number'}, but it is {value!r:.60}")
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise ValueError(f"{name} may have {LONGEST:,} characters, but it has {len(value):,}")
     if kind is str:
         return _choice(name, str(value) if isinstance(value, str) else text_of(value))
     try:

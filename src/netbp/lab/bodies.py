@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -10,6 +11,8 @@ from netbp.lab.guard import RefusedError
 
 DEPTH = 16
 """Objects and lists inside one another that a body may have."""
+MARKS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{\]}]', re.DOTALL)
+"""Strings, and the brackets between them."""
 WHOLE = 2**53
 """Whole numbers stay below this in size: beyond it JSON's readers no longer agree."""
 
@@ -40,19 +43,16 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def _depth(text: str) -> int:
-    """How deep the brackets go, in time linear in the text; brackets in strings do not count."""
+    """How deep the brackets go, in time linear in the text; brackets in strings do not count. Not followed beyond DEPTH + 1."""
     depth = deepest = 0
-    inside = escaped = False
-    for character in text:
-        if inside:
-            inside = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            inside = True
-        elif character in "[{":
+    for found in MARKS.finditer(text):
+        mark = found[0]
+        if mark in "[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif character in "]}":
+            if deepest > DEPTH:
+                break
+        elif mark in "]}":
             depth -= 1
     return deepest
 

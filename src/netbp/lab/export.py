@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 VIEWS = ("plane", "cost", "network", "gradient", "weights", "surface")
 MEDIA = {"png": "image/png", "svg": "image/svg+xml"}
+DRAWER = ThreadPoolExecutor(1, "netbp lab draws")
+"""Matplotlib keeps its fonts open once for each thread that draws."""
 TEXTS = ("script", "json", "run", "csv", "figure")
 
 
@@ -102,15 +105,19 @@ def _table(run: LabRun, state: State) -> bytes:
 
 
 def _figure(run: LabRun, state: State, view: str, kind: str) -> bytes:
-    from netbp.figures import draw_costs, draw_network, draw_region, encoded, house_style, new_figure
-
-    problem, e = run.training.problem, run.experiment
-    record = record_of(run, state)
+    record, landscape = record_of(run, state), None
     if view == "surface":
         from netbp.lab.surface import slice_of
 
         landscape = slice_of(run, state.step, "path", None, 51, 0)
-    with house_style():  # one figure at a time: nothing in here may wait for another question
+    return DRAWER.submit(_drawn, run, state, view, kind, record, landscape).result()
+
+
+def _drawn(run: LabRun, state: State, view: str, kind: str, record: Run, landscape: Any) -> bytes:
+    from netbp.figures import draw_costs, draw_network, draw_region, encoded, house_style, new_figure
+
+    problem, e = run.training.problem, run.experiment
+    with house_style():
         figure, ax = new_figure()
         if view == "plane":
             draw_region(ax, problem, state.p, extent=e.extent, data=run.all_points)

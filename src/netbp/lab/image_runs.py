@@ -33,6 +33,8 @@ PATIENCE = 0.3
 PAGE = 48
 """Images in one answer, at most."""
 FILTERS = 1024
+PIXELS = 2**24
+"""The most pixels of an image file as it is unpacked: a JPEG far larger than needed is, at a fraction of its size."""
 
 
 class ClosedError(Exception):
@@ -199,7 +201,7 @@ class ImageRuns:
             raise ValueError("the file is empty: drop an image")
         long_work()
         try:
-            x = image_from_bytes(content, held.shape)
+            x = image_from_bytes(content, held.shape, pixels=PIXELS)
         except ImportError as error:
             raise ValueError(str(error)) from None
         return self._taken_apart(held, x, {"image": None})

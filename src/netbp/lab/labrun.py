@@ -58,6 +58,7 @@ class LabRun:
             training.costs_at_start = cost
         self.training = training
         self.used = time.monotonic()
+        self.owner = ""  # the page that opened it
         self.lately: deque[State] = deque(maxlen=8)  # what the last frames showed: its maps need not be computed again
 
     # -- what the page sees -------------------------------------------------------------------------------------------

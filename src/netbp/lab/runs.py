@@ -5,24 +5,27 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from netbp.experiments.plane import changed
 from netbp.lab.address import experiment_of
 from netbp.lab.labrun import LabRun
+from netbp.lab.training import DroppedError
+from netbp.lab.turns import ASKED
 
 HOUR = 3600.0
 SHORT = 0.05
 """Seconds of training that are not worth keeping beside others."""
 
 
-class GoneError(Exception):
+class GoneError(DroppedError):
     """A run or a job that is no longer held."""
 
 
 Gone = GoneError
+GONE = "this run is no longer held: open its experiment again, which computes it anew"
 
 
 class Runs:
@@ -57,7 +60,7 @@ class Runs:
         for old in dropped:
             old.close()
         if run is None:
-            raise GoneError("this run is no longer held: open its experiment again, which computes it anew")
+            raise GoneError(GONE)
         return run
 
     def change_rate(self, name: str, step: int, rate: float) -> dict[str, Any]:
@@ -81,9 +84,14 @@ class Runs:
     def _kept(self, run: LabRun) -> LabRun:
         with self._lock:
             self._held[run.name] = run
+            if (asked := ASKED.get()) is not None:
+                run.owner = asked.owner
             dropped = self._expired()
-            while len(self._held) > self.limit:  # first what was hardly trained, such as the runs of a point that is dragged
+            while len(self._held) > self.limit:
                 others = list(self._held.values())[:-1]
+                most = Counter(each.owner for each in others).most_common(1)[0][0]  # whose runs are most gives one of them up:
+                others = [each for each in others if each.owner == most]
+                # first what was hardly trained, such as the runs of a point that is dragged
                 worth = [run.training.front.seconds > SHORT for run in others]
                 dropped.append(self._held.pop(others[worth.index(False) if False in worth else 0].name))
         for old in dropped:

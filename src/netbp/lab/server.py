@@ -87,9 +87,9 @@ def _answering(desk: Desk, work: Callable[..., Any], read: Callable[[bytes], Any
 
     async def handler(request: Request) -> Response:
         try:
-            body = read(await request.body())
-            owner = request.headers.get("x-netbp-page", str(request.client))
-            return _response(await desk.answer(owner, partial(left, request), partial(work, body, **request.path_params)))
+            body, named = await request.body(), request.path_params
+            owner = request.headers.get("x-netbp-page", "")
+            return _response(await desk.answer(owner, partial(left, request), lambda: work(read(body), **named)))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:
@@ -108,13 +108,14 @@ def _response(answer: Any) -> Response:
 
 def _refusal(error: Exception) -> Response:
     """What a failure looks like from outside: one line, and a status that says whose fault it is."""
-    from netbp.lab.runs import Gone
+    from netbp.lab.runs import GONE
+    from netbp.lab.training import DroppedError
 
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = " ".join(str(error).split()) or (GONE if isinstance(error, DroppedError) else type(error).__name__)
     line = line if len(line) <= LINE else f"{line[: LINE - 3]}..."  # it may quote what was sent
     if isinstance(error, RefusedError):
         return JSONResponse({"error": line}, error.status)
-    if isinstance(error, Gone):
+    if isinstance(error, DroppedError):
         return JSONResponse({"error": line, "gone": True}, 410)
     if isinstance(error, BusyError | AbandonedError):
         return JSONResponse({"error": line}, 503)

@@ -19,8 +19,8 @@ from netbp.lab.connections import IDLE, Connection
 from netbp.lab.launch import Launch
 from netbp.lab.server import application
 
-M_MMAP_THRESHOLD = -3
-"""Which of glibc's settings: from how many bytes on an array has pages of its own."""
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+"""Which of glibc's settings: from how many bytes on an array has pages of its own, and how many heaps the threads share."""
 
 
 class Server(uvicorn.Server):
@@ -72,6 +72,7 @@ def serve(launch: Launch, folder: Path | None = None) -> None:
     # What a history leaves behind when it grows goes back to the system; each thread's heap would keep tens of MB of it.
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
     lab = Lab(folder)
     threading.Thread(target=lab.warm, daemon=True).start()
     try:

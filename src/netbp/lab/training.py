@@ -75,6 +75,10 @@ PREPARES = threading.Lock()
 DRAWING = Drawing(PAUSE if (os.cpu_count() or 1) <= FEW else 0.0)
 
 
+class DroppedError(Exception):
+    """A run that is no longer held."""
+
+
 class Front(NamedTuple):
     """Where the training stands. status, message: how and why a run has ended there, otherwise "". diverged_at: a step or None."""
 
@@ -213,8 +217,13 @@ class Training:
         return self._again(step, until)
 
     def exactly(self, step: int) -> State:
-        """The state after exactly `step` steps, or the run's last one. Raises ValueError when it is further away than a minute."""
+        """The state after exactly `step` steps, or the run's last one.
+
+        Raises ValueError when it is further away than a minute, DroppedError when the run is let go of meanwhile, and BusyError.
+        """
         state = self.at(step, LONG)
+        if self._closed:
+            raise DroppedError
         if state.step < step and not (self.front.ended and state.step == self.front.step):
             raise ValueError(f"step {step:,} is more than a minute away: the run has come to step {state.step:,}")
         return state
