@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,7 @@ def serve(launch: Launch, folder: Path | None = None) -> None:
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+    sys.setswitchinterval(0.001)  # s: answers to short questions wait for Python's lock several times each
     lab = Lab(folder)
     threading.Thread(target=lab.warm, daemon=True).start()
     try:
