@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import threading
@@ -15,6 +16,7 @@ import pytest
 from netbp.lab import jobs as lab_jobs
 from netbp.lab import turns as lab_turns
 from netbp.lab.answers import Lab
+from netbp.lab.guard import RefusedError
 from netbp.lab.jobs import Jobs
 from netbp.lab.launch import Launch, listen
 from netbp.lab.runs import Runs
@@ -258,3 +260,16 @@ def test_a_run_that_is_let_go_of_on_the_way_is_gone_and_not_too_far(served: Serv
     assert told[0][0] == 410
     assert told[0][1]["gone"] is True
     assert "no longer held" in told[0][1]["error"]
+
+
+def test_what_was_refused_is_let_go_of_at_once(served: Served) -> None:
+    """An error that its own frames know keeps the body that it came with until Python looks for such rings, which is seldom."""
+    served.post("/api/points", {"csv": "x"})
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert served.post("/api/points", {"csv": "x" * 300_000, "what": 1})[0] == 422
+        assert not [one for one in gc.get_objects() if isinstance(one, RefusedError)]
+    finally:
+        gc.enable()

@@ -28,35 +28,46 @@ class Desk:
         try:
             if await _first(asyncio.ensure_future(quick.acquire()), leaving) is None:
                 return None
-            answer: asyncio.Future[Any] = loop.create_future()
+            answer: asyncio.Future[None] = loop.create_future()
             asked = Asked(self.turns, owner, lambda: _told(loop, quick.release))
 
-            def answered(got: Any, error: BaseException | None) -> None:
-                if not answer.done():  # nobody waits for it any more
-                    answer.set_exception(error) if error else answer.set_result(got)
+            # An error knows the frames that it came through, and these hold bodies of megabytes: none of them may know the error.
+            told: list[tuple[Any, BaseException | None]] = []
+
+            def answered() -> None:
+                if not answer.done():  # otherwise nobody waits for it any more
+                    answer.set_result(None)
 
             def worked() -> None:
                 ASKED.set(asked)
-                got, failed = None, None
-                try:
-                    got = work()
-                except BaseException as error:  # whatever it is, whoever asked is told
-                    failed = error
+                told.append(_tried(work))
                 asked.end()
-                _told(loop, answered, got, failed)
+                _told(loop, answered)
 
             # One for each question, and not one of a pool: Python would wait for a pool's at its end.
             threading.Thread(target=worked, name="netbp lab answers", daemon=True).start()
             found = await _first(answer, leaving)
             asked.gone = found is None  # which the thread sees after its piece
-            return None if found is None else found.result()
+            got, failed = (None, None) if found is None else told.pop()
+            if failed is not None:
+                raise failed
+            return got
         finally:
+            failed = None
             leaving.cancel()
 
     def close(self) -> None:
         """End what is long."""
         for asked in list(self.turns.open):
             asked.gone = True
+
+
+def _tried(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """What comes, or else what is raised: whoever asked is told of it, whatever it is."""
+    try:
+        return work(), None
+    except BaseException as error:
+        return None, error
 
 
 async def _first(wanted: asyncio.Future[Any], leaving: asyncio.Future[Any]) -> asyncio.Future[Any] | None:
