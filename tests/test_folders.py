@@ -363,7 +363,7 @@ DOORS = {
 
 
 @pytest.mark.parametrize("pattern", DOORS)
-def test_nothing_else_asks_for_places_that_others_can_write_to_or_runs_code(pattern: str) -> None:
+def test_nothing_else_asks_for_places_that_others_can_write_to(pattern: str) -> None:
     source = Path(netbp.__file__).parent
     found = {
         path.relative_to(source).as_posix()
