@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -181,6 +182,25 @@ def test_a_pause_that_comes_with_the_end_does_not_start_again(lab: Any) -> None:
     lab.at(2_000)
     assert page.get_attribute("#play", "aria-label") == "Run"
     assert [url for url in lab.asked[asked:] if url.endswith("/frame")] == []
+
+
+def test_a_run_goes_on_after_frames_that_are_no_further(lab: Any) -> None:
+    """A busy server gives the step that it has come to when its patience ends, and that may be the one before."""
+    page, stood = lab.page, []
+
+    def stands(route: Any) -> None:
+        if len(stood) == 3:
+            return route.fallback()
+        stood.append(json.loads(route.request.post_data))
+        route.continue_(post_data=json.dumps({**stood[-1], "steps": 0}))
+
+    lab.slide("#speed", 0)
+    page.route("**/frame", stands)
+    page.click("#play")
+    lab.until("() => Number(document.getElementById('scrubber').value) > 3")
+    lab.pause()
+    page.unroute("**/frame")
+    assert [asked["after"] for asked in stood] == [0, 0, 0]
 
 
 def test_nothing_can_be_clicked_before_it_can_answer(new_lab: Any) -> None:

@@ -78,7 +78,7 @@ export function createPlayer(store, client, { busy, took, failed, later }) {
     if (wanted === null) patch.shown = step;
     if (preparing) patch.message = frame.header.message;
     if (why === "steps" && preparing && step < after + steps) ahead += after + steps - step; // asked for again until it is there
-    if (state.playing && !preparing && why === "play" && (ENDED.has(status) || (steps > 0 && step <= after))) {
+    if (state.playing && !preparing && why === "play" && ENDED.has(status)) {
       patch.playing = false;
       patch.message = frame.header.message || "";
     }
