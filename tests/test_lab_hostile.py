@@ -15,6 +15,7 @@ from netbp.lab.answers import Lab
 from netbp.lab.connections import MOST
 from netbp.lab.launch import listen
 from netbp.lab.serving import server_of
+from patience import SECONDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,7 +53,7 @@ def test_a_reader_is_answered_among_hostile_clients(benchmarks: Any, tmp_path: P
         hostile.ended.set()
         reader.connection.close()
         server.should_exit = True
-        thread.join(30)
+        thread.join(SECONDS)
         lab.close()
     assert not thread.is_alive()
     for _ in range(3000):

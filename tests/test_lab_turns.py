@@ -250,13 +250,13 @@ def test_runs_of_one_owner_do_not_drive_out_another_s() -> None:
 def test_a_run_that_is_let_go_of_on_the_way_is_gone_and_not_too_far(served: Served) -> None:
     run = served.open()
     training = served.lab.runs.get(run).training
-    training.ready.wait(60)
+    training.ready.wait(SECONDS)
     told: list[Any] = []
     asking = threading.Thread(target=lambda: told.append(served.post(f"/api/run/{run}/walk", WALK)))
     asking.start()
     until(lambda: training.front.step > 0)
     served.lab.runs.close()
-    asking.join(60)
+    asking.join(SECONDS)
     assert told[0][0] == 410
     assert told[0][1]["gone"] is True
     assert "no longer held" in told[0][1]["error"]
