@@ -17,7 +17,21 @@ SOURCE = Path(netbp.__file__).parent
 # A module or package and its level. Each may import its own row and the rows above it.
 LEVELS = {
     **dict.fromkeys(
-        ["types", "matlab", "files", "folders", "frames", "locks", "messages", "notices", "plain", "processes", "sealed", "typed"],
+        [
+            "types",
+            "matlab",
+            "files",
+            "folders",
+            "frames",
+            "interrupts",
+            "locks",
+            "messages",
+            "notices",
+            "plain",
+            "processes",
+            "sealed",
+            "typed",
+        ],
         0,
     ),
     **dict.fromkeys(["activations", "costs", "rules"], 1),
@@ -36,7 +50,6 @@ LEVELS = {
             "stopping",
             "saturation",
             "provenance",
-            "interrupts",
             "validation",
             "consensus",
             "confusion",

@@ -28,6 +28,14 @@ def terminated_as_by_ctrl_c() -> Iterator[None]:
         signal.signal(number, default)
 
 
+_waiting: list[Interrupts] = []
+
+
+def requested() -> bool:
+    """Whether a Ctrl-C or a SIGTERM has come that ends what the main thread does."""
+    return any(one.received for one in _waiting)
+
+
 class Interrupts:
     """Within `with`, the first Ctrl-C or SIGTERM only sets `received`; a second one raises KeyboardInterrupt at once.
 
@@ -45,9 +53,11 @@ class Interrupts:
             for number, default in DEFAULTS.items():
                 if signal.getsignal(number) is default:
                     self._before[number] = signal.signal(number, self._handle)
+        _waiting.append(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _waiting.remove(self)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

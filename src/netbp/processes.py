@@ -1,8 +1,10 @@
-"""Several processes at one run: which of them this one is, as torchrun's environment tells."""
+"""Several processes at one run: which of them this one is, as torchrun's environment tells; and workers that outlive nobody."""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import NamedTuple
 
 
@@ -38,3 +40,22 @@ def place() -> Place:
 def is_first() -> bool:
     """Whether this process prints, logs and saves for all."""
     return place().rank == 0
+
+
+LOOKS = 1.0
+"""Seconds between two looks at whether the parent is there."""
+_watched: set[int] = set()
+
+
+def end_with(parent: int) -> None:
+    """End this process, a worker, as soon as its parent is gone: one that a signal has ended waits for no answer any more."""
+    if parent in _watched or os.getppid() != parent:
+        return
+    _watched.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="netbp parent", daemon=True).start()

@@ -215,9 +215,10 @@ class _Training:
         if status == INTERRUPTED:
             message = f"{interrupts.received or 'Ctrl-C'} after step {step:,} of {self.steps:,}"
             message += "; it was not saved" if self.path is None else f"; saved: go on with resume={os.fspath(self.path)!r}"
-        elif not message:
-            message = took_all(step)
-            if stuck := saturation(self.problem, self.snapshot.state.p):
+        else:
+            message = message or took_all(step)
+            stuck = None if status == DIVERGED else saturation(self.problem, self.snapshot.state.p)
+            if stuck and "saturated" not in message:  # which a run that went on for no step has been told already
                 message = f"{message}, but {stuck}"
         if again := self.snapshot.facts.get("replayed"):
             message = f"{message}; the first {counted(again, 'iteration')} were run again from the start"

@@ -35,5 +35,5 @@ def saturation(problem: Problem, p: Array) -> str | None:
         return None
     return (
         f"it is saturated: {100 * stuck.mean():.0f} % of the outputs are wrong where {sigma.name} is flat, and the gradient's norm "
-        f"is {norm:.1e} at a cost of {cost:.3g}; try a smaller rate or start"
+        f"is {norm:.1e} at a cost of {cost:.3g}; try a smaller start, or a smaller rate where the method has one"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from netbp.methods.least_squares import LevenbergMarquardt
 from netbp.methods.stochastic import SteepestDescent, StochasticGradient
 from netbp.methods.streams import state_of, streams_from
 from netbp.problem import Problem, categories
+from netbp.processes import end_with
 from netbp.streaming import checked_start, costs_of, count_of
 from netbp.types import Array, Matrix, State, Vector
 
@@ -143,11 +145,11 @@ def _summed(problem: Problem, ends: Ends, level: float) -> Multistart:
 
 def _run_all(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int, workers: int) -> Ends:
     if isinstance(method, StochasticGradient | SteepestDescent):
-        parts = _in_threads(lambda at: _ensemble(problem, method, p[at], streams[at], steps), len(p), workers, NETWORKS)
+        parts = _in_threads(lambda at, over: _ensemble(problem, method, p[at], streams[at], steps, over), len(p), workers, NETWORKS)
     elif isinstance(method, LevenbergMarquardt) and hasattr(problem.bound, "least_squares_many"):
         method.session(problem, State(p[0]), None, 0)  # raises what does not fit
         size = min(FITS * NETWORKS, -(-len(p) // workers))
-        parts = _in_threads(lambda at: _least_squares(problem, method, p[at], steps), len(p), workers, size)
+        parts = _in_threads(lambda at, over: _least_squares(problem, method, p[at], steps), len(p), workers, size)
     else:
         parts = _in_processes(problem, method, p, streams, steps, workers)
     return Ends(
@@ -157,23 +159,32 @@ def _run_all(problem: Problem, method: Method, p: Matrix, streams: list[Any], st
     )
 
 
-def _in_threads(work: Callable[[slice], Ends], M: int, workers: int, size: int) -> list[Ends]:
-    """The blocks of `size` starts one after the other, `workers` at a time; the engines release Python's lock."""
+def _in_threads(work: Callable[[slice, Event], Ends], M: int, workers: int, size: int) -> list[Ends]:
+    """The blocks of `size` starts one after the other, `workers` at a time; the engines release Python's lock.
+
+    work: of a block and an event, which is set when nobody waits for the blocks any more, as after a Ctrl-C.
+    """
+    over = Event()
     blocks = [slice(i, min(i + size, M)) for i in range(0, M, size)]
     if workers == 1:
-        return [work(block) for block in blocks]
+        return [work(block, over) for block in blocks]
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers)
     try:
-        return list(pool.map(work, blocks))
+        return list(pool.map(work, blocks, [over] * len(blocks)))
     finally:
+        over.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ensemble(problem: Problem, method: StochasticGradient | SteepestDescent, p: Matrix, streams: list[Any], steps: int) -> Ends:
+def _ensemble(
+    problem: Problem, method: StochasticGradient | SteepestDescent, p: Matrix, streams: list[Any], steps: int, over: Event
+) -> Ends:
     session = method.session(problem, State(p, 0, {}, state_of(streams)), streams, 0)
     for done in range(0, steps, CHUNK):
+        if over.is_set():
+            break
         p = session.advance(min(steps - done, CHUNK)).state.p
     costs = _costs(problem, p)
     ok = np.isfinite(costs) & np.isfinite(p).all(axis=1)
@@ -201,13 +212,14 @@ def _in_processes(problem: Problem, method: Method, p: Matrix, streams: list[Any
     def pieces() -> Iterator[Any]:
         size = max(1, -(-len(p) // (4 * workers)))
         for i in range(0, len(p), size):
-            yield delayed(_several)(problem, method, p[i : i + size], streams[i : i + size], steps)
+            yield delayed(_several)(problem, method, p[i : i + size], streams[i : i + size], steps, os.getpid())
 
     with for_workers() as options:
         return [end for piece in Parallel(n_jobs=workers, **options)(pieces()) for end in piece]
 
 
-def _several(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int) -> list[Ends]:
+def _several(problem: Problem, method: Method, p: Matrix, streams: list[Any], steps: int, parent: int) -> list[Ends]:
+    end_with(parent)
     return [_single(problem, method, *pair, steps) for pair in zip(p, streams, strict=True)]
 
 

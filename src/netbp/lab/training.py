@@ -13,7 +13,7 @@ import numpy as np
 from netbp.lab.history import Costs, Curve, States
 from netbp.lab.turns import BusyError, aside, pause
 from netbp.messages import took_all
-from netbp.methods import FINISHED, STOPPED, Method
+from netbp.methods import DIVERGED, FINISHED, STOPPED, Method
 from netbp.methods.deterministic import Deterministic
 from netbp.methods.streams import restored, state_of
 from netbp.problem import Problem
@@ -113,7 +113,7 @@ class Training:
         self.session = method.session(problem, state, self.rng, record)
         self.single = isinstance(method, Deterministic)  # SciPy's: each iterate is kept, for to come back means to begin anew
         self.pace, self.looking = 1, 0.0
-        self.front = Front(state, FINISHED, self._took(state)) if state.step >= steps else Front(state)
+        self.front = Front(state, FINISHED, self._told(state, took_all(state.step))) if state.step >= steps else Front(state)
         self._work, self._gate, self.kept = threading.Lock(), threading.Lock(), threading.Lock()
         self._moved = threading.Condition()
         self._budget, self._alive, self._closed = 0.0, False, False
@@ -277,9 +277,11 @@ class Training:
             chunk = last_finite(self.problem, self.method, before.state, chunk, self.record)
         state, seconds = chunk.state, before.seconds + taken
         if chunk.reason is not None:
-            front = Front(state, chunk.status, chunk.reason, chunk.facts.get("diverged_at"), seconds)
+            front = Front(
+                state, chunk.status, self._told(state, chunk.reason, chunk.status), chunk.facts.get("diverged_at"), seconds
+            )
         elif state.step >= self.steps:
-            front = Front(state, FINISHED, self._took(state), None, seconds)
+            front = Front(state, FINISHED, self._told(state, took_all(state.step)), None, seconds)
         else:
             front = Front(state, seconds=seconds)
         looked = self._look(state, seconds)
@@ -304,10 +306,10 @@ class Training:
         self.looking += time.thread_time() - before
         return found
 
-    def _took(self, state: State) -> str:
-        """What `train` says of a run that took all its steps."""
-        stuck = saturation(self.problem, state.p)
-        return took_all(state.step) + (f", but {stuck}" if stuck else "")
+    def _told(self, state: State, message: str, status: str = FINISHED) -> str:
+        """What `train` says of a run that ended so."""
+        stuck = None if status == DIVERGED else saturation(self.problem, state.p)
+        return f"{message}, but {stuck}" if stuck else message
 
     def shared(self, state: State, method: Method) -> Training:
         """Another method from a state of this run on, with this run's history up to it."""

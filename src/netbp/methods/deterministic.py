@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from netbp.methods import CONVERGED, STOPPED, Chunk, Session, recorded, remembered
-from netbp.methods.iterates import Iterates
+from netbp.methods import CONVERGED, DIVERGED, STOPPED, Chunk, Session, recorded, remembered
+from netbp.methods.iterates import Iterates, from_overflow
 from netbp.types import State, Vector
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WITHOUT_END = 10**9
 """What SciPy is told as the most iterations and evaluations: `steps` ends the run."""
+AT_ONE_POINT = 100
+"""Products with the Hessian at one point, per parameter: conjugate gradients take about one each where numbers are finite."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,17 @@ class Deterministic:
 
 
 def _hvp(problem: Problem, evaluated: Callable[[], None]) -> Callable[[Vector, Vector], Vector]:
+    there: Vector = np.empty(0)
+    count = 0
+
     def product(x: Vector, v: Vector) -> Vector:
+        nonlocal there, count
         evaluated()
-        return problem.bound.hvp(x, v)
+        there, count = (there, count + 1) if np.array_equal(x, there) else (x.copy(), 1)
+        Hv = problem.bound.hvp(x, v)
+        if not np.isfinite(Hv).all() or count > AT_ONE_POINT * (1 + len(x)):  # SciPy's conjugate gradients would never end
+            raise FloatingPointError("a second derivative is too large")
+        return Hv
 
     return product
 
@@ -200,8 +210,9 @@ class DeterministicSession:
 
     def advance(self, steps: int, to_record: bool = False) -> Chunk:
         """Ask for the next `steps` iterates."""
-        self._replay()
         before = self.state.step
+        if not self._replay():
+            return Chunk(self.state, facts={"iterations": before})
         if to_record and self.record:
             steps = min(steps, self.record - before % self.record)
         handed = self.iterates.next(steps)
@@ -215,9 +226,11 @@ class DeterministicSession:
             return Chunk(self.state, numbers, kept, facts=facts)
         (result,) = handed.result
         facts["evaluations"] = int(result.nfev)
-        if "jac" in result:
+        if result.get("jac") is not None:
             facts["gradient_norm"] = float(np.abs(result.jac).max())
         reason = f"{str(result.message).strip().rstrip('.')} (iteration {step})"
+        if "overflow" in result:
+            return Chunk(self.state, numbers, kept, reason, DIVERGED, facts)
         return Chunk(self.state, numbers, kept, reason, CONVERGED if result.success else STOPPED, facts)
 
     def close(self) -> None:
@@ -227,17 +240,23 @@ class DeterministicSession:
     def __del__(self) -> None:
         self.iterates.close()
 
-    def _replay(self) -> None:
-        """Run again from the start to the state's step, the first time only. Raises ValueError when that leads elsewhere."""
+    def _replay(self) -> bool:
+        """Run again from the start to the state's step, the first time only; whether that is done, and not interrupted.
+
+        Raises ValueError when it leads elsewhere.
+        """
         if self.state.step == 0 or self.iterates.begun:
-            return
+            return True
+        handed = self.iterates.next(self.state.step)
+        if handed.result is None and not self.iterates.begun:
+            return False
         self.replayed = self.state.step
-        handed = self.iterates.next(self.replayed)
         if len(handed.costs) < self.replayed or not np.array_equal(handed.x, self.state.p):  # type: ignore[arg-type]
             raise ValueError(
                 f"{type(self.method).__name__} resumes by running again from its start, but step {self.replayed} is not the same: "
                 "the run was made with another version or on another machine; begin anew with start=run.p"
             )
+        return True
 
     def _optimise(self, hand_over: Callable[[Vector, float], None], alive: Callable[[], None]) -> Any:
         from scipy.optimize import OptimizeResult, minimize
@@ -246,19 +265,25 @@ class DeterministicSession:
         bound = self.problem.bound
         together = derivatives.get("jac") is True  # how SciPy is told that the cost comes with its gradient
 
+        evaluations = 0
+
         def value(x: Vector) -> Any:
+            nonlocal evaluations
             alive()
+            evaluations += 1
             return bound.value_and_gradient(x) if together else bound.value(x)
 
         def callback(intermediate_result: OptimizeResult) -> None:
             hand_over(intermediate_result.x, intermediate_result.fun)
 
         name = f"trust-{self.method.subproblem}" if isinstance(self.method, TrustRegion) else self.method.name
-        return minimize(
-            value,
-            self.start.copy(),
-            method=name,
-            callback=callback,
-            options=dict(self.method.options),
-            **derivatives,
-        )
+        options = dict(self.method.options)
+        try:
+            return minimize(value, self.start.copy(), method=name, callback=callback, options=options, **derivatives)
+        except (ArithmeticError, np.linalg.LinAlgError, ValueError, TypeError) as error:
+            if not from_overflow(error):
+                raise
+            told = (
+                f"it diverged: {name} met numbers that are not finite ({' '.join(str(error).split())}); the last state before them"
+            )
+            return OptimizeResult(nfev=evaluations, message=f"{told} is kept; try a smaller start", success=False, overflow=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netbp.interrupts import requested
 from netbp.types import Vector
 
 
@@ -25,7 +26,19 @@ class Handed(NamedTuple):
 
 
 class ClosedError(Exception):
-    """Raised inside the optimiser when nobody waits for its iterates any more."""
+    """Raised inside the optimiser when nobody waits for its iterates any more, or a Ctrl-C or SIGTERM has come."""
+
+
+def from_overflow(error: Exception) -> bool:
+    """Whether an error in SciPy's optimiser comes of numbers too large for it, and not from the problem's own functions."""
+    if isinstance(error, ArithmeticError | np.linalg.LinAlgError):
+        return True
+    trace = error.__traceback__.tb_next if error.__traceback__ else None  # the first frame is ours, in which SciPy is called
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__")).startswith("netbp."):
+            return False
+        trace = trace.tb_next
+    return True
 
 
 class Iterates:
@@ -43,7 +56,7 @@ class Iterates:
         self._x: Vector | None = None
         self._costs: list[float] = []
         self._go = threading.Semaphore(0)
-        self._closed = False
+        self._closed = self._of_main = False
         self._thread: threading.Thread | None = None
         self._result: tuple[Any] | None = None
 
@@ -55,13 +68,13 @@ class Iterates:
     def next(self, count: int = 1) -> Handed:
         """The next `count` iterations, or fewer and the result, which is then given again and again.
 
-        Raises what the optimiser raised.
+        Fewer without a result when the main thread is to stop. Raises what the optimiser raised.
         """
         if self._result is not None:
             return Handed(None, [], self._result)
         if self._closed:
             raise ValueError("the session is closed: open another on its last state")
-        self._wanted = count
+        self._wanted, self._of_main = count, threading.current_thread() is threading.main_thread()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="netbp iterates", daemon=True)
             self._thread.start()
@@ -87,7 +100,9 @@ class Iterates:
                 result = self._optimise(self._iterated, self._alive)
             self._hand_over((result,))
         except ClosedError:
-            pass
+            if not self._closed:  # a request to stop: no further iteration will come, and who waits goes on with what there is
+                self._closed, self._thread = True, None
+                self._hand_over(None)
         except BaseException as error:  # whatever it is, the one who waits must hear of it
             self._out.put(error)
 
@@ -109,5 +124,5 @@ class Iterates:
         self._out.put(handed)
 
     def _alive(self) -> None:
-        if self._closed:
+        if self._closed or (self._of_main and requested()):
             raise ClosedError
