@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from netbp.activations import Activation
-from netbp.engines.tensor.module_parts import Part, buffer_names, code_of, parts_of, probed, set_modes
+from netbp.engines.tensor.module_kinds import refusal
+from netbp.engines.tensor.module_parts import Part, buffer_names, code_of, last_range, parts_of, probed, set_modes
 from netbp.network import Network
 from netbp.types import Array, State, Vector
 from netbp.windows import Shape
@@ -33,7 +34,8 @@ class TorchNetwork(Network):
     others, the "biases"; a tied parameter once. Parameters with requires_grad=False stay as they are and are not in p. Buffers,
     such as batch normalisation's running means, are kept beside p: evaluation uses the network's, and `at(run)` gives the network
     with those of a run. Raises TypeError for what is no module, ValueError for one that cannot take such points, that gives no
-    single tensor, that has no parameters, or that draws random numbers in evaluation.
+    single tensor, that has no parameters or no derivatives, that draws random numbers in evaluation, that gives something else when
+    it is called again, and for TorchScript, pruned, parametrised, quantised, parallel, meta and lazy modules.
     """
 
     def __init__(self, module: nn.Module, input: int | Sequence[int], integers: bool = False, translate: bool = False) -> None:
@@ -42,9 +44,12 @@ class TorchNetwork(Network):
         shape = (int(input),) if isinstance(input, int | np.integer) else tuple(int(n) for n in input)
         if not shape or min(shape) < 1:
             raise ValueError(f"input must be the shape of one point, whole numbers of at least 1, but it is {input!r}")
-        if any(nn.parameter.is_lazy(q) for q in (*module.parameters(), *module.buffers())):
-            raise ValueError("the module has parameters whose shapes it does not know yet: apply it to a batch once")
-        inside = copy.deepcopy(module).cpu()
+        if told := refusal(module):
+            raise ValueError(told)
+        try:
+            inside = copy.deepcopy(module).cpu()
+        except Exception as error:  # whatever a module of one's own raises
+            raise ValueError(f"the module cannot be copied: {type(error).__name__}: {' '.join(str(error).split())}") from error
         everywhere = list(inside.modules())
         modes = tuple(m.training for m in everywhere) if module.training else (True,) * len(everywhere)
         found = probed(inside, shape, integers, modes)
@@ -113,6 +118,11 @@ class TorchNetwork(Network):
     def activations(self) -> tuple[Activation, ...]:
         """None that are known."""
         return ()
+
+    @property
+    def last_range(self) -> tuple[str, float, float] | None:
+        """Between which numbers all outputs lie, where the module ends with an activation that says so."""
+        return last_range(self.module)
 
     @property
     def title(self) -> str:

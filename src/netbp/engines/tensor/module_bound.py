@@ -17,6 +17,7 @@ from netbp.engines.tensor.module import TorchNetwork
 from netbp.engines.tensor.settings import AT_ONCE
 from netbp.engines.tensor.step import costs_of
 from netbp.messages import shown
+from netbp.notices import tell
 from netbp.types import Array, Matrix, Vector
 
 if TYPE_CHECKING:
@@ -117,15 +118,39 @@ class BoundModule(BoundTensor):
 
     @computing
     def hvp(self, p: Vector, v: Vector) -> Vector:
-        """The gradient of (gradient, v), block by block, by algorithms that can be differentiated twice."""
+        """The gradient of (gradient, v), block by block, by algorithms that can be differentiated twice.
+
+        Raises ValueError for a module without second derivatives; says so once where the Hessian is not symmetric.
+        """
+        Hv = self._hvp(p, v)
+        if not self.functions.setdefault("symmetry", False):
+            self.functions["symmetry"] = True
+            u = np.random.default_rng(1).standard_normal(len(v)).astype(v.dtype)
+            Hu = self._hvp(p, u)
+            one, other = float(u @ Hv), float(v @ Hu)
+            scale = float(np.abs(u) @ np.abs(Hv) + np.abs(v) @ np.abs(Hu))
+            if abs(one - other) > np.sqrt(torch.finfo(self.dtype).eps) * scale:
+                tell(
+                    f"the Hessian H of {self.network.title} is not symmetric: u.Hv = {one:.6g}, but v.Hu = {other:.6g}; its "
+                    "backward pass is not the derivative of what it computes, and methods that use H may go astray"
+                )
+        return Hv
+
+    def _hvp(self, p: Vector, v: Vector) -> Vector:
         q, w, N = self.vector(p).clone().requires_grad_(), self.vector(v), len(self.x)
         total = torch.zeros_like(q)
-        with twice_differentiable():
-            for data in self.split(self.x, self.y, self.shares):
-                (g,) = torch.autograd.grad(self.total(q, *data), q, create_graph=True, materialize_grads=True)
-                along = (g * w).sum()
-                if along.requires_grad:  # a network that is linear in p has no second derivatives, and then no graph
-                    total = total + torch.autograd.grad(along, q, materialize_grads=True)[0]
+        try:
+            with twice_differentiable():
+                for data in self.split(self.x, self.y, self.shares):
+                    (g,) = torch.autograd.grad(self.total(q, *data), q, create_graph=True, materialize_grads=True)
+                    along = (g * w).sum()
+                    if along.requires_grad:  # a network that is linear in p has no second derivatives, and then no graph
+                        total = total + torch.autograd.grad(along, q, materialize_grads=True)[0]
+        except (RuntimeError, NotImplementedError) as error:
+            raise ValueError(
+                f"{self.network.title} has no second derivatives: take a method that needs none, such as L-BFGS; PyTorch says: "
+                f"{' '.join(str(error).split())}"
+            ) from error
         total = total.detach() / N
         if self.weights is not None:
             total = total + 2.0 * self.objective.penalty * self.weights * w

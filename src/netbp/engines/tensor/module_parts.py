@@ -7,15 +7,26 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from netbp.engines.tensor.module_kinds import check_use
 from netbp.layers import Layer
 from netbp.windows import Shape
 
+RANGES: dict[type[nn.Module], tuple[float, float]] = {
+    nn.Sigmoid: (0.0, 1.0),
+    nn.Softmax: (0.0, 1.0),
+    nn.Hardsigmoid: (0.0, 1.0),
+    nn.Tanh: (-1.0, 1.0),
+    nn.ReLU: (0.0, inf),
+    nn.ReLU6: (0.0, 6.0),
+    nn.Softplus: (0.0, inf),
+}
+"""Between which numbers lies what a module gives."""
 POINTS = 2  # that a module is tried on: batch normalisation needs two in training
 Names = tuple[tuple[str, Shape], ...]
 
@@ -72,6 +83,13 @@ def set_modes(module: nn.Module, modes: tuple[bool, ...] | None) -> None:
         inside.training = modes is not None and modes[k]
 
 
+def last_range(module: nn.Module) -> tuple[str, float, float] | None:
+    """The name and the range of the activation that ends a chain of modules; None where that is not known."""
+    while isinstance(module, nn.Sequential) and len(module):
+        module = next((m for m in reversed(module) if not isinstance(m, nn.Flatten | nn.Identity)), nn.Identity())
+    return (type(module).__name__, *RANGES[type(module)]) if type(module) in RANGES else None
+
+
 class Probed(NamedTuple):
     """What was found out about a module.
 
@@ -118,6 +136,11 @@ def probed(module: nn.Module, shape: Shape, integers: bool, modes: tuple[bool, .
         raise ValueError(f"the module gives {tuple(out.shape)} of {out.dtype} for {POINTS} points: it must give one row for each")
     set_modes(trained, modes)
     _, draws = tried(trained, x)
+    trainable = any(q.requires_grad for q in module.parameters())
+    for mode, chosen in (("evaluation", None), ("training", modes)) if trainable else ():
+        again = copy.deepcopy(module)
+        set_modes(again, chosen)
+        check_use(again, x, mode)
     return Probed(prod(out.shape[1:]), neurons, draws, outs)
 
 
