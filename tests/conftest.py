@@ -20,6 +20,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it fo
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as netbp.engines.tensor.onnx_graph does
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Laws of the arithmetic hold for targets and outputs that training would be told about; test_targets.py is about these."""
+    for line in ("ignore:the softmax log loss", "ignore:the (held-out )?data's y has"):
+        config.addinivalue_line("filterwarnings", line)
+
+
 DATA = Path(__file__).parent / "data"
 EPS = float(np.finfo(float).eps)
 

@@ -37,7 +37,7 @@ LEVELS = {
     **dict.fromkeys(["activations", "costs", "rules"], 1),
     **dict.fromkeys(["windows", "layers", "chain", "layertable", "written", "network", "convolution"], 2),
     **dict.fromkeys(["engines"], 3),
-    **dict.fromkeys(["problem", "differences", "check", "kinks", "data"], 4),
+    **dict.fromkeys(["targets", "problem", "differences", "check", "kinks", "data"], 4),
     **dict.fromkeys(["methods"], 5),
     **dict.fromkeys(
         [

@@ -48,6 +48,8 @@ CHAINS = {
 
 def problem_of(chain, cost, weighted, penalty, N=70):
     sizes, activation = CHAINS[chain]
+    if sizes[-1] == 1 and cost is nb.softmax_log_loss:
+        pytest.skip("one output has no categories")
     rng = np.random.default_rng(len(chain))
     network = nb.Network.dense(*sizes, activation=activation)
     x, y = rng.standard_normal((N, sizes[0])), rng.random((N, sizes[-1]))

@@ -15,6 +15,7 @@ from netbp.engines import Bound, Engine, Objective, choose
 from netbp.engines.explanation import Explanation
 from netbp.network import Network
 from netbp.plain import TRUTH, plain
+from netbp.targets import check_agreement
 from netbp.types import Array, Data, Indices, Matrix, Vector
 
 
@@ -27,7 +28,8 @@ class Problem:
     engine: who does the arithmetic; None lets `netbp.engines.choose` choose.
 
     Raises ValueError when the data does not fit the network, is empty or not finite, when a point weight is negative or all are
-    zero, when the penalty is not a finite number of at least 0, or when the engine cannot work with the network and cost.
+    zero, when the penalty is not a finite number of at least 0, when the targets mean nothing to the cost, or when the engine
+    cannot work with network and cost. Warns where the outputs cannot reach the targets, or the cost cannot become small.
     """
 
     network: Network
@@ -43,6 +45,9 @@ class Problem:
         object.__setattr__(self, "data", checked(self.network, Data(*self.data), "the data"))
         if self.held_out is not None:
             object.__setattr__(self, "held_out", checked(self.network, Data(*self.held_out), "the held-out data"))
+        sets = {"the data": self.data, "the held-out data": self.held_out}
+        targets = {what: np.asarray(data.y) for what, data in sets.items() if data is not None}
+        check_agreement(self.network, self.cost, targets)
         if self.engine is None:
             object.__setattr__(self, "engine", choose(self.network, self.cost))
         assert self.engine is not None

@@ -9,7 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
+
+from netbp.messages import one_line
 
 REFUSED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 
@@ -23,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         occupy_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    with printing() as out:
+    with printing() as out, warnings.catch_warnings():
         code = _reported([word for word in words if word != "--debug"], debug)
         out.flush()
         failure = out.failure or out.rich_proxied_file.failure
@@ -66,6 +70,15 @@ def _answer(words: Sequence[str]) -> int:
     from netbp.cli.application import application, check_written, read_by
     from netbp.files import protected
 
+    said: set[str] = set()
+
+    def told(message: Warning | str, *about: Any, **more: Any) -> None:
+        line = one_line(str(message))
+        if line not in said:
+            said.add(line)
+            print(f"netbp: {line}", file=sys.stderr)
+
+    warnings.showwarning = told  # within the `catch_warnings` of `main`, which puts back what was there
     command, bound, _ = application(words).parse_args(list(words), exit_on_error=False, print_error=False)
     check_written(bound)
     with protected(read_by(bound)):  # whatever the command writes, and wherever, it replaces nothing that it reads

@@ -26,6 +26,7 @@ from netbp.lab.turns import BusyError, aside, long_work
 from netbp.methods.schedules import values_at
 from netbp.methods.streams import state_of
 from netbp.problem import Problem
+from netbp.targets import doubts
 from netbp.types import Array, Data, State, Vector
 
 BINS = 1024
@@ -44,6 +45,7 @@ class LabRun:
         self.experiment, self.name = experiment, name
         self.problem = experiment.problem() if training is None else training.held or training.problem
         self.method = experiment.chosen_method()
+        self.doubt = "; ".join(doubts(self.problem.network, self.problem.cost, {"the data": np.asarray(self.problem.data.y)}))
         if training is None:
             p, rng = experiment.beginning(self.problem.network)
             alone = replace(self.problem, held_out=None)
@@ -226,7 +228,7 @@ class LabRun:
         front = self.training.front
         if front.ended and state.step == front.step:
             return front.status, front.message
-        return ("ready" if state.step == 0 else "running"), ""
+        return ("running", "") if state.step else ("ready", self.doubt)
 
     def _header(self, state: State) -> dict[str, Any]:
         front, p = self.training.front, state.p

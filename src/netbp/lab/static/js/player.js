@@ -76,7 +76,7 @@ export function createPlayer(store, client, { busy, took, failed, later }) {
     const patch = { frame, cost: appendCurves(state.cost, frame), reached: Math.max(state.reached, step) };
     if (state.connection === "lost") patch.connection = "ok";
     if (wanted === null) patch.shown = step;
-    if (preparing) patch.message = frame.header.message;
+    if (preparing || (status === "ready" && frame.header.message)) patch.message = frame.header.message;
     if (why === "steps" && preparing && step < after + steps) ahead += after + steps - step; // asked for again until it is there
     if (state.playing && !preparing && why === "play" && ENDED.has(status)) {
       patch.playing = false;
