@@ -54,7 +54,8 @@ class Job:
             while streams:
                 turns.wait_for_turn()
                 begun = time.monotonic()
-                self.cancelled = self.cancelled or begun - self.used > UNASKED
+                if begun - self.used > UNASKED:
+                    self.cancelled = True
                 if self.cancelled:
                     return
                 self._piece(streams[:size])
