@@ -217,7 +217,12 @@ def test_a_start_that_could_not_be_stopped_for_minutes_is_refused(fields: dict[s
         Jobs().multistart(fields, 2, steps)
 
 
+def no_one_prepares() -> bool:
+    return not [one for one in threading.enumerate() if one.name == "netbp lab prepares"]
+
+
 def test_kernels_are_not_prepared_for_runs_that_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    until(no_one_prepares)  # of the tests before
     made, session = [], StochasticGradient.session
     monkeypatch.setattr(StochasticGradient, "session", lambda self, *given: (made.append(1), session(self, *given))[1])
     runs = Runs(limit=2)
@@ -225,7 +230,7 @@ def test_kernels_are_not_prepared_for_runs_that_are_dropped(monkeypatch: pytest.
         for seed in range(6):
             runs.open({"seed": seed, "steps": 50})
         assert len(made) == 6
-    until(lambda: not [one for one in threading.enumerate() if one.name == "netbp lab prepares"])
+    until(no_one_prepares)
     assert len(made) == 6 + 2
     runs.close()
 
