@@ -21,6 +21,7 @@ from netbp.analysis.tables import Library, aligned, frame
 from netbp.engines.reference.passes import forward
 from netbp.methods import Method
 from netbp.network import Network
+from netbp.plain import plain
 from netbp.problem import Problem
 from netbp.streaming import costs_of, opened
 from netbp.types import Array, Indices, Matrix, Vector
@@ -61,7 +62,7 @@ def flatness(network: Network, p: ArrayLike, x: ArrayLike, threshold: float = FL
     for first in range(0, len(rows), BLOCK):
         part = np.asarray(rows[first : first + BLOCK], dtype=float)
         with np.errstate(all="ignore"):
-            a, z, _ = forward(network, np.asarray(p, dtype=float), part)
+            a, z, _ = forward(network, plain(p, "p", along="entry"), part)
         for l in curved:
             sigma = network.activations[l]
             slope = np.broadcast_to(np.abs(sigma.slope(z[l], a[l + 1])), z[l].shape)
