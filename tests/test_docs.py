@@ -207,6 +207,12 @@ def test_the_architecture_page_lists_every_module() -> None:
     assert missing == []
 
 
+def test_the_security_page_names_tests_that_exist() -> None:
+    named = set(re.findall(r"\btest_\w+\.py", (ROOT / "docs" / "security.md").read_text()))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / "tests" / name).is_file()] == []
+
+
 def test_the_errata_page_has_every_item() -> None:
     items = re.findall(r"^## (\d)\. ", (ROOT / "docs" / "errata.md").read_text(), flags=re.MULTILINE)
     assert [int(item) for item in items] == list(range(1, 8))
