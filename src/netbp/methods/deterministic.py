@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from netbp.methods import CONVERGED, DIVERGED, STOPPED, Chunk, Session, recorded, remembered
-from netbp.methods.iterates import Iterates, from_overflow
+from netbp.methods.iterates import Iterates, TooLargeError, from_overflow
 from netbp.types import State, Vector
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _hvp(problem: Problem, evaluated: Callable[[], None]) -> Callable[[Vector, V
         there, count = (there, count + 1) if np.array_equal(x, there) else (x.copy(), 1)
         Hv = problem.bound.hvp(x, v)
         if not np.isfinite(Hv).all() or count > AT_ONE_POINT * (1 + len(x)):  # SciPy's conjugate gradients would never end
-            raise FloatingPointError("a second derivative is too large")
+            raise TooLargeError("a second derivative is too large")
         return Hv
 
     return product

@@ -29,16 +29,20 @@ class ClosedError(Exception):
     """Raised inside the optimiser when nobody waits for its iterates any more, or a Ctrl-C or SIGTERM has come."""
 
 
+class TooLargeError(ArithmeticError):
+    """Raised inside the optimiser for numbers with which it would never end."""
+
+
 def from_overflow(error: Exception) -> bool:
-    """Whether an error in SciPy's optimiser comes of numbers too large for it, and not from the problem's own functions."""
-    if isinstance(error, ArithmeticError | np.linalg.LinAlgError):
+    """Whether an error in an optimiser comes of numbers too large for it, and not from the problem's own functions."""
+    if isinstance(error, TooLargeError):
         return True
     trace = error.__traceback__.tb_next if error.__traceback__ else None  # the first frame is ours, in which SciPy is called
     while trace is not None:
         if str(trace.tb_frame.f_globals.get("__name__")).startswith("netbp."):
             return False
         trace = trace.tb_next
-    return True
+    return isinstance(error, ArithmeticError | np.linalg.LinAlgError | ValueError | TypeError)
 
 
 class Iterates:
