@@ -114,6 +114,12 @@ def test_who_has_gone_is_worked_for_no_longer() -> None:
 class Served(NamedTuple):
     launch: Launch
     lab: Lab
+    server: Any
+
+    def at_work(self) -> bool:
+        """Whether any question is being answered, or waits for that."""
+        answering = [one for one in threading.enumerate() if one.name == "netbp lab answers"]
+        return bool(self.server.server_state.tasks or answering)
 
     def client(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.launch.port, timeout=SECONDS)
@@ -141,7 +147,7 @@ def served() -> Iterator[Served]:
     server = server_of(launch, lab)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [launch.socket]}, daemon=True)
     thread.start()
-    yield Served(launch, lab)
+    yield Served(launch, lab, server)
     server.should_exit = True
     thread.join(SECONDS)
     lab.close()
@@ -179,7 +185,8 @@ def test_questions_about_far_steps_hold_nobody_up_and_end_with_those_who_asked(s
         assert served.post(f"/api/run/{runs[0]}/frame", {"after": 0, "seen": 0, "steps": 0, "grid": 20})[0] == 200
     for client in clients:
         client.close()
-    until(lambda: not served.lab.desk.turns.open)
+    until(lambda: not served.at_work())
+    assert not served.lab.desk.turns.open
     steps = [each.front.step for each in training]
     assert served.post("/api/points", {"set": "moons"})[0] == 200
     assert [each.front.step for each in training] == steps
