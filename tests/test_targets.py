@@ -135,3 +135,24 @@ def test_an_experiment_tells_it_as_a_problem_does():
     with pytest.warns(UserWarning, match="cannot fall below 0.31 for 2 categories"):
         PlaneExperiment(cost="softmax_log_loss", activation="sigmoid").problem()
     PlaneExperiment().problem()
+
+
+def test_the_command_line_says_it_in_one_line_and_the_lab_before_the_first_step(tmp_path, capsys):
+    from netbp.cli import main
+    from netbp.lab.labrun import LabRun
+
+    options = ["--cost", "softmax_log_loss", "--steps", "5", "--picture", "costs", "--out", str(tmp_path / "figure.png")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["figure", "7", *options]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "cannot fall below" in line]
+    assert told == [line for line in told if line.startswith("netbp: the softmax log loss of outputs between 0 and 1")]
+    assert len(told) == 1
+    with pytest.warns(UserWarning, match="cannot fall below"):
+        run = LabRun(PlaneExperiment(cost="softmax_log_loss", activation="sigmoid"), "one")
+    assert run.opened()["status"] == "ready"
+    assert "cannot fall below 0.31" in run.status(run.training.front.state)[1]
+    run.training.close()
+    fine = LabRun(PlaneExperiment(), "two")
+    assert fine.status(fine.training.front.state) == ("ready", "")
+    fine.training.close()
