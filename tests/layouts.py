@@ -31,12 +31,18 @@ def unaligned(a: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"\0" + a.tobytes(), a.dtype, offset=1).reshape(a.shape)
 
 
+def inside(a: np.ndarray) -> np.ndarray:
+    """One number further than where memory begins, as the second row of an array with an odd number of columns."""
+    return np.concatenate([a.ravel()[:1], a.ravel()])[1:].reshape(a.shape)
+
+
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "row order": lambda a: np.array(a, order="C"),
     "column order": lambda a: np.array(a, order="F"),
     "spread": spread,
     "reversed": reversed_view,
     "read-only": read_only,
+    "inside": inside,
     "unaligned": unaligned,
     "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
 }

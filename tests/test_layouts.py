@@ -49,6 +49,18 @@ def test_a_problem_of_any_layout(layout: str, name: str, engine: str, kind: type
     assert before == [a.tobytes() for a in (q, w, x, y)]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_large_products_from_anywhere_in_memory(engine: str) -> None:
+    """Vector instructions load what begins at a multiple of 16 bytes otherwise, and some products then add in another order."""
+    network = nb.Network.dense(20, 150, 151, 5, activation=nb.tanh)
+    rng = np.random.default_rng(0)
+    problem = nb.Problem(network, nb.quadratic, nb.Data(rng.random((601, 20)), rng.random((601, 5))), engine=ENGINES[engine])
+    p, v = network.draw(1), network.draw(2)
+    for layout in ("inside", "unaligned"):
+        same(problem.gradient(LAYOUTS[layout](p)), problem.gradient(p))
+        same(problem.hvp(p, LAYOUTS[layout](v)), problem.hvp(p, v))
+
+
 METHODS = {
     "one point": nb.StochasticGradient(rate=0.05),
     "batches": nb.StochasticGradient(nb.momentum, 0.05, batch=8, sampling="epochs"),

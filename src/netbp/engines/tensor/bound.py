@@ -24,6 +24,8 @@ from netbp.types import Array, Matrix, Vector
 if TYPE_CHECKING:
     from netbp.engines.tensor import Tensor
 
+ALIGNMENT = 16
+
 
 def computing(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method under the engine's settings of PyTorch, which are put back afterwards."""
@@ -51,7 +53,7 @@ class BoundTensor:
         self.parts = self.exchange.size if self.exchange.size > 1 else engine.parts
         self.block = block_of(objective.network, self.dtype, self.device)
         self.x = self.resident(objective.x)
-        self.y = torch.as_tensor(np.asarray(objective.y), dtype=self.dtype, device=self.device)
+        self.y = self.resident(objective.y).to(self.dtype)
         self.shares = None if objective.shares is None else self.vector(objective.shares)
         self.weights = self.vector(objective.network.spread(1.0, 0.0)) if objective.penalty else None
         self.functions: dict[Any, Any] = {}
@@ -60,10 +62,16 @@ class BoundTensor:
     # -- numbers to and from the device ----------------------------------------------------------------------------
 
     def resident(self, x: Matrix) -> torch.Tensor:
-        """The rows x on the device, as they came: a processor shares the memory of the array."""
+        """The rows x on the device, as they came: a processor shares the memory of the array.
+
+        That of a view may begin anywhere, where NumPy's own begins at a multiple of 16 bytes; MKL's last bits depend on it.
+        """
+        x = np.ascontiguousarray(x)
+        if x.ctypes.data % ALIGNMENT:
+            x = x.copy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # arrays that may not be written to: nothing here writes
-            rows = torch.from_numpy(np.ascontiguousarray(x))
+            rows = torch.from_numpy(x)
         if self.device.type != "cpu" and rows.dtype == torch.float64:
             rows = rows.to(self.dtype)
         return rows.to(self.device)
