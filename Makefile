@@ -16,7 +16,7 @@ export MPLBACKEND ?= Agg
 # Seconds of `make fuzz`.
 SECONDS ?= 60
 
-.PHONY: install check format test coverage fuzz docs bench lock audit sbom clean
+.PHONY: install check format test coverage processors fuzz docs bench lock audit sbom clean
 
 install: $(INSTALLED)
 
@@ -54,6 +54,10 @@ coverage: install
 # Every parser of what others may have written, fed damaged and hostile bytes: SECONDS=3600 for an hour.
 fuzz: install
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+# The numerical tests as other processors would compute them, one after the other; SAMPLE=--sample: what CI takes of them.
+processors: install
+	$(BIN)/python tests/processors.py $(SAMPLE)
 
 # Every example, every code block of README.md and docs/, every name in the reading guide.
 docs: install
