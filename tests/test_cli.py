@@ -247,7 +247,7 @@ BAD = {
     "figure 7 --layers 3-2": "3 inputs",
     "figure 7 --layers 2-0-2": "at least 1",
     "figure 7 --layers 2-999999999-2": "parameters",
-    "figure 7 --scale nan": "start",
+    "figure 7 --scale nan": "scale should be a number below",
     "figure 7 --seed -1": "seed",
     "figure 7 --out f.gif": ".png, .pdf, .svg",
     "figure 7 --out none/f.png": "folder does not exist",

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from inspect import BoundArguments
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
 from netbp import __version__
+from netbp.cli.flags import number_of, whole
 from netbp.files import same_place
 
 PAPER, OWN, RUNS = Group("The paper", sort_key=0), Group("Your own data", sort_key=1), Group("Runs", sort_key=2)
@@ -22,6 +23,9 @@ Try `netbp figure 7`, or `netbp paper` for all figures and numbers of the paper 
 EPILOGUE = "Every command explains itself: `netbp fit --help`. With --debug, errors show their traceback."
 
 
+WHOLE: dict[str, Any] = {"converter": lambda _, tokens: whole(tokens[0].value), "n_tokens": 1}
+"""How a whole number is read: cyclopts would take 0.5 for 0."""
+SECONDS: dict[str, Any] = {"converter": lambda _, tokens: number_of("seconds", tokens[0].value, float), "n_tokens": 1}
 WRITTEN = frozenset({"out", "save", "skeleton", "confusion", "results"})
 """Parameters that name what a command writes; every other path is something that it reads."""
 
@@ -125,7 +129,7 @@ def paper(
     out: Annotated[Path, Parameter(help="the folder to write")] = Path("paper"),
     section: Annotated[
         int | None,
-        Parameter(help="7 adds section 7, from two runs on CIFAR-10; what is not in runs/ is trained", metavar="7"),
+        Parameter(**WHOLE, help="7 adds section 7, from two runs on CIFAR-10; what is not in runs/ is trained", metavar="7"),
     ] = None,
     cifar: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar`, for section 7")] = None,
     cifar_dropout: Annotated[Path | None, Parameter(help="a saved run of `netbp run cifar --dropout`, for section 7")] = None,
@@ -143,7 +147,7 @@ def paper(
 def lab(
     *,
     port: Annotated[
-        int | None, Parameter(help="where to listen on this machine; 0 takes any free port (otherwise 2019, if free)")
+        int | None, Parameter(**WHOLE, help="where to listen on this machine; 0 takes any free port (otherwise 2019, if free)")
     ] = None,
     browser: Annotated[bool, Parameter(help="open the page in the browser, too")] = True,
     runs: Annotated[Path, Parameter(help="the folder whose saved runs of images the page can show")] = Path("runs"),
@@ -167,7 +171,7 @@ def check(
     network: Annotated[str, Parameter(help="the network's widths")] = "2-2-3-2",
     activation: Annotated[str, Parameter(help="the activation of its layers")] = "sigmoid",
     cost: Annotated[str, Parameter(help="the cost: quadratic or softmax_log_loss")] = "quadratic",
-    seed: Annotated[int, Parameter(help="where the random start and directions come from")] = 0,
+    seed: Annotated[int, Parameter(**WHOLE, help="where the random start and directions come from")] = 0,
 ) -> int:
     """Check the gradient of back propagation against differences and the Taylor remainder; exit code 1 when it does not hold.
 
@@ -179,12 +183,12 @@ def check(
 
 
 def exercise(
-    number: Annotated[int | None, Parameter(help="which exercise; without it, they are listed")] = None,
+    number: Annotated[int | None, Parameter(**WHOLE, help="which exercise; without it, they are listed")] = None,
     answer: Annotated[Path | None, Parameter(help="a file of Python with your functions; it is run")] = None,
     /,
     *,
     skeleton: Annotated[Path | None, Parameter(help="write a file to begin with")] = None,
-    seconds: Annotated[float, Parameter(help="the time limit for an answer")] = 60.0,
+    seconds: Annotated[float, Parameter(**SECONDS, help="the time limit for an answer")] = 60.0,
 ) -> int:
     """List the exercises for a class, show one, or check an answer; exit code 1 when it is not right.
 
@@ -218,7 +222,7 @@ def explain(
     run: Annotated[Path, Parameter(help="a saved run")],
     /,
     *,
-    point: Annotated[int, Parameter(help="which training point, counted from 1")] = 1,
+    point: Annotated[int, Parameter(**WHOLE, help="which training point, counted from 1")] = 1,
 ) -> int:
     """Show back propagation (Lemma 1) with numbers at one training point of a saved run.
 

@@ -6,6 +6,7 @@ import csv
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from math import inf
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -14,6 +15,13 @@ from cyclopts import Group, Parameter, Token
 from netbp.messages import counted, named
 
 SETTINGS = Group("Settings of the experiment", sort_key=1)
+TOO_LARGE = 1e50
+"""Numbers of flags are below it: their squares and products are numbers, too."""
+COUNTS = frozenset(
+    {"N", "band_networks", "batch", "features", "images", "iterations", "networks", "neurons", "passes", "places", "points"}
+    | {"resolution", "starts", "stochastic_starts", "stride", "twins", "width"}
+)
+"""Fields that count what must be there, unless 0 is their default, which has a meaning of its own; others are at least 0."""
 RUNNING = Group("Options", sort_key=2)
 
 
@@ -34,8 +42,31 @@ def flags(experiment: Any) -> list[inspect.Parameter]:
 def flag(field: str, hint: Any, default: Any, help: str, group: Group = RUNNING, **more: Any) -> inspect.Parameter:
     """A keyword parameter that cyclopts reads as the flag --name; more: what else cyclopts.Parameter is to know."""
     reading = {"help": help, "group": group, "negative_iterable": (), **_reading(hint, default), **more}
+    if plain_number(hint):
+        reading["converter"] = lambda _, tokens: number_of(field, tokens[0].value, hint, default)
     described = Parameter(**reading)
     return inspect.Parameter(field, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, described])
+
+
+def plain_number(hint: Any) -> bool:
+    """Whether a type is that of one number."""
+    return _without_none(hint) in (int, float)
+
+
+def number_of(field: str, text: str, hint: Any, default: Any = None) -> int | float:
+    """The number that `text` writes for a field of this type. Raises ValueError for one that no such field can have."""
+    if _without_none(hint) is float:
+        value = _float(text)
+        if not abs(value) < (TOO_LARGE if field != "rate" else inf):  # nor is NaN; what too large a rate does is worth seeing
+            raise ValueError(
+                f"{field.replace('_', '-')} should be a number below {TOO_LARGE:g} in size, but {named(text)} was asked for"
+            )
+        return value
+    count = whole(text)
+    least = 1 if field in COUNTS and default != 0 else 0
+    if field != "port" and count < least:
+        raise ValueError(f"{field.replace('_', '-')} must be at least {least}, but it is {count}")
+    return count
 
 
 def with_flags(function: Callable[..., Any], parameters: Sequence[inspect.Parameter], doc: str) -> Callable[..., Any]:
@@ -62,7 +93,9 @@ def _reading(hint: Any, default: Any) -> dict[str, Any]:
     plain = _without_none(hint)
     settings: dict[str, Any] = {"show_default": False if default is None or default is False or default in ((), "") else shown}
     if plain is int:
-        return settings | {"converter": lambda _, tokens: whole(tokens[0].value), "n_tokens": 1, "metavar": "INT"}
+        return settings | {"n_tokens": 1, "metavar": "INT"}
+    if plain is float:
+        return settings | {"n_tokens": 1}
     if get_origin(plain) is tuple:
         kinds = get_args(plain)
         metavar = ",".join(kind.__name__.upper() for kind in kinds if kind is not Ellipsis) + (",..." if Ellipsis in kinds else "")
@@ -102,7 +135,7 @@ def _tuple(tokens: Sequence[Token], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     if Ellipsis not in kinds and len(words) != len(kinds):
         raise ValueError(f"{text!r} has {counted(len(words), 'value')} where {len(kinds)} are needed, separated by commas")
     wanted = [kinds[0]] * len(words) if Ellipsis in kinds else kinds
-    readers = {int: whole, float: _float}
+    readers: dict[Any, Any] = {int: whole, float: lambda word: number_of("each number", word, float)}
     return tuple(readers.get(kind, kind)(word) for kind, word in zip(wanted, words, strict=True))
 
 

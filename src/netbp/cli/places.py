@@ -13,7 +13,7 @@ from typing import Any
 
 from netbp.experiments import settings_of
 from netbp.experiments.settings import plain, told_of
-from netbp.messages import shown
+from netbp.messages import named
 from netbp.processes import place as place_of_process
 from netbp.run import INTERRUPTED, Run
 
@@ -56,7 +56,7 @@ def place(experiment: Any, path: Path, resume: bool) -> None:
     fields_then = settings_of_defaults(experiment) | dict(values)
     different = [name for name, value in now["fields"].items() if name not in ignored and fields_then.get(name) != value]
     if before != now["experiment"] or different:
-        what = f"with another {different[0]}" if before == now["experiment"] else f"of {shown(before) if before else 'a program'}"
+        what = f"with another {different[0]}" if before == now["experiment"] else f"of {named(before) if before else 'a program'}"
         remedy = "use the settings it was begun with" if resume else "give another --save, or delete it first"
         raise ValueError(f"{path} holds a run {what}: {remedy}")
     if not resume and run.status == INTERRUPTED and run.provenance.get("seconds", 0.0) > LONG:

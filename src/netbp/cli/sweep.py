@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from cyclopts import Parameter
 
 from netbp.cli.failures import FAILED
-from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, shown, whole, with_flags
+from netbp.cli.flags import SETTINGS, _float, _tuple, _without_none, flag, number_of, plain_number, shown, whole, with_flags
 from netbp.cli.progress import Bar
 from netbp.experiments.selection import Choice, select
 from netbp.experiments.sweeps import FIT, NOTHING, Outcome, combinations, sweep
@@ -82,6 +82,8 @@ def values_of(field: str, text: str, hint: Any) -> list[Any]:
     several = ";" if get_origin(plain) is tuple else ","
     words = [word.strip() for word in text.split(several) if word.strip()]
     values = [value for word in words for value in _read(field, word, plain)]
+    if plain_number(plain):
+        values = [number_of(field, repr(value), plain) if value is not None else None for value in values]
     if not values or len({repr(value) for value in values}) != len(values):
         raise ValueError(f"--{field.replace('_', '-')} {text!r} has {'no value' if not values else 'a value twice'}")
     return values

@@ -32,7 +32,7 @@ from netbp.experiments.mnist import MnistExperiment
 from netbp.experiments.plane import PlaneExperiment
 from netbp.experiments.settings import rebuilt, settings_of, told_of
 from netbp.experiments.stochastic import StochasticExperiment
-from netbp.messages import shown
+from netbp.messages import named, shown
 from netbp.runfile import RunFileError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def from_settings(settings: Mapping[str, Any]) -> Any:
     """The experiment that made a run, from the run's settings. Raises ValueError when no experiment of ours made it."""
     name, values = told_of(settings)
     if name not in EXPERIMENTS:
-        made = shown(name) if name else "a program"
+        made = named(name) if name else "a program"
         raise ValueError(f"the run was not made by an experiment of {', '.join(EXPERIMENTS)}, but by {made}")
     return rebuilt(EXPERIMENTS[name], values)
 

@@ -53,7 +53,9 @@ def _shares(text: str) -> list[float]:
 
 
 def _spread(steps: int) -> list[int]:
-    """Numbers of steps from 10 on, four a decade, with the last."""
+    """Numbers of steps from 10 on, four a decade, with the last. Raises ValueError for fewer than one."""
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, but it is {steps}")
     return sorted({*np.rint(10.0 ** np.arange(1.0, np.log10(steps), 0.25)).astype(int).tolist(), steps})
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from netbp.data.preprocess import Preprocessing
 from netbp.experiments.settings import settings_of, told_of
-from netbp.messages import counted, shown
+from netbp.messages import counted, named
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.typed import misfit
@@ -211,7 +211,7 @@ def kept_of(run: Run) -> Kept:
     settings = run.settings
     if not is_of_images(settings):
         name = told_of(settings)[0]
-        of = shown(name) if name else "a program"
+        of = named(name) if name else "a program"
         raise ValueError(f"the run is not of images but of {of}: images need a run of `netbp run cifar`")
     wrong = misfit(settings, {"shape": tuple[int, int, int], "classes": tuple[str, ...]}, "settings")
     if wrong is not None:

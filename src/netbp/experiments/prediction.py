@@ -17,7 +17,7 @@ from netbp.experiments.scores import Score, confusion, score_of
 from netbp.experiments.settings import rebuilt, told_of
 from netbp.experiments.standardisation import Scale
 from netbp.frames import Library, frame
-from netbp.messages import counted, listed, shown
+from netbp.messages import counted, listed, named, shown
 from netbp.network import Network
 from netbp.problem import Problem
 from netbp.typed import misfit
@@ -154,7 +154,7 @@ def fitted(run: Run) -> tuple[Columns, Network]:
     name = told_of(run.settings)[0]
     if name != "fit" or "columns" not in run.settings:
         raise ValueError(
-            f"the run is not of a fit but of {shown(name) if name else 'a program'}: predict needs a run of `netbp fit`"
+            f"the run is not of a fit but of {named(name) if name else 'a program'}: predict needs a run of `netbp fit`"
         )
     columns, network = _columns(run.settings["columns"]), network_of_run(run)
     if (len(columns.inputs), columns.outputs) != (network.sizes[0], network.sizes[-1]):
