@@ -164,9 +164,9 @@ def saturation_along(
                 chunk = session.advance(step - state.step)
                 state, ended = chunk.state, chunk.reason is not None
             p = np.atleast_2d(state.p)
-            found = [flatness(network, one, points, threshold) for one in p]
-            layers = tuple(row.layer for row in found[0])
             gone = ~np.isfinite(p).all(axis=1)
+            found = [flatness(network, one, points, threshold) for one in np.where(gone[:, None], 0.0, p)]
+            layers = tuple(row.layer for row in found[0])
             flat.append(np.where(gone, np.nan, np.array([[row.flat for row in one] for one in found]).T))
             dead.append(np.where(gone, np.nan, np.array([[row.dead for row in one] for one in found]).T))
             costs.append(costs_of(problem.bound, p))
