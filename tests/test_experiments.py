@@ -48,7 +48,7 @@ def test_an_experiment_is_rebuilt_from_its_settings(experiment):
 def test_settings_of_other_programs_are_refused():
     with pytest.raises(ValueError, match="not made by an experiment"):
         from_settings({})
-    with pytest.raises(ValueError, match="has no colour"):
+    with pytest.raises(ValueError, match="has no 'colour'"):
         from_settings({"experiment": "stochastic", "fields": {"colour": 1}})
 
 
