@@ -318,7 +318,7 @@ def test_bad_rates_are_refused_before_any_work(kind: Any, rate: Any) -> None:
         kind(rate=rate)
 
 
-@pytest.mark.parametrize("batch", [0, -1, 1.5, np.nan, [1, 0], "all"])
+@pytest.mark.parametrize("batch", [0, -1, 1.5, np.nan, 2**63 - 1, [1, 0], "all"])
 def test_bad_batches_are_refused_before_any_work(batch: Any) -> None:
     with pytest.raises(ValueError, match="batch size"):
         nb.StochasticGradient(batch=batch)

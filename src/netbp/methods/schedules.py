@@ -79,6 +79,10 @@ def by_step(first: float, *changes: tuple[int, float]) -> ByStep:
     return ByStep(float(first), tuple((int(step), float(value)) for step, value in changes))
 
 
+LARGEST = 2**40
+"""Points of a batch: more fit into no memory, and sums of such sizes into no whole number."""
+
+
 def settled(given: Any, what: str, whole: bool = False) -> Any:
     """The schedule as a number, a tuple or a function, checked. Raises ValueError for values that no step can use."""
     if callable(given):
@@ -131,9 +135,9 @@ def _check(values: NDArray[Any], t: int | None, what: str, whole: bool) -> None:
     """t: the step before the first value's, or None for one value for all steps."""
     bad = ~np.isfinite(values) | (values < (1 if whole else 0))
     if whole:
-        bad |= values != np.floor(values)
+        bad |= (values != np.floor(values)) | (values > LARGEST)
     if bad.any():
         first = int(bad.argmax())
         place = "" if t is None else f" for step {t + first + 1}"
-        needed = "a whole number of at least 1" if whole else "a finite number of at least 0"
+        needed = f"a whole number from 1 to {LARGEST:,}" if whole else "a finite number of at least 0"
         raise ValueError(f"the {what}{place} is {values[first]}: it must be {needed}")
