@@ -50,7 +50,8 @@ def lying_run(folder: Path) -> Parser:
     """A run's header, sealed again after the change: what is then asked of the run, too."""
     import netbp as nb
     from netbp import runfile
-    from netbp.experiments.prediction import predict, problem_of
+    from netbp.experiments.loaded import problem_of
+    from netbp.experiments.prediction import predict
 
     header, arrays = runfile.read(_fitted(folder))
 

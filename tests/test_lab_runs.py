@@ -17,7 +17,7 @@ import pytest
 import netbp as nb
 from netbp.analysis.regions import grid_neuron, grid_outputs, lead, margin
 from netbp.experiments import PlaneExperiment, from_settings
-from netbp.lab import history, training
+from netbp.lab import drawing, history, training
 from netbp.lab.address import different, experiment_at
 from netbp.lab.frames import plane
 from netbp.lab.history import Costs, Curve, States
@@ -297,7 +297,7 @@ class Waiting(threading.Event):
 
 
 def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
-    monkeypatch.setattr(training, "ASIDE", 600.0)
+    monkeypatch.setattr(drawing, "ASIDE", 600.0)
     monkeypatch.setattr(training, "LEAD", 600.0)
     ahead = runs.get(runs.open({"steps": 100_000_000}, 0)["run"]).training
     ahead.ready.wait()
@@ -305,7 +305,7 @@ def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
 
     waiting = Waiting()
     waiting.set()
-    monkeypatch.setattr(training.DRAWING, "_none", waiting)
+    monkeypatch.setattr(drawing.DRAWING, "_none", waiting)
 
     def goes_on():
         last = ahead.front.step
@@ -313,10 +313,10 @@ def test_training_ahead_stands_aside_for_frames_of_any_run(runs, monkeypatch):
             return ahead._moved.wait_for(lambda: ahead.front.step > last, timeout=SECONDS)
 
     assert goes_on()
-    with training.DRAWING:
+    with drawing.DRAWING:
         assert waiting.begun.wait(SECONDS)
         stood = ahead.front.step
-        with training.DRAWING:
+        with drawing.DRAWING:
             pass  # another frame has ended, this one has not
         assert not waiting.is_set()
         assert ahead.front.step == stood

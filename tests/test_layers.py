@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import netbp as nb
-from netbp.experiments.prediction import network_of_run
+from netbp.experiments.loaded import network_of_run
 from netbp.layers import Elementwise
 from netbp.provenance import network_settings
 from netbp.run import Run

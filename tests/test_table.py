@@ -13,7 +13,8 @@ import pytest
 from netbp.data.categories import labels, one_hot
 from netbp.data.dialect import number
 from netbp.data.table import read_table
-from netbp.experiments.prediction import best_of, predict
+from netbp.experiments.loaded import best_of
+from netbp.experiments.prediction import predict
 from netbp.experiments.preparation import Columns, held_out_rows, prepare
 from netbp.experiments.scores import confusion, score_of
 from netbp.experiments.standardisation import standardisation

@@ -17,7 +17,8 @@ import netbp as nb
 from netbp.cli import main
 from netbp.data.dialect import Reading
 from netbp.data.table import Table, read_table
-from netbp.experiments.prediction import predict, problem_of
+from netbp.experiments.loaded import problem_of
+from netbp.experiments.prediction import predict
 from netbp.experiments.preparation import prepare
 from netbp.experiments.scores import Score, score_of
 from netbp.experiments.standardisation import standardisation, unscaled

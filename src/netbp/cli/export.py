@@ -7,7 +7,7 @@ from pathlib import Path
 
 from netbp.cli.inspection import network_trained
 from netbp.data.mat import write_mat
-from netbp.experiments.prediction import best_of
+from netbp.experiments.loaded import best_of
 from netbp.experiments.settings import told_of
 from netbp.files import check_writable
 from netbp.messages import counted

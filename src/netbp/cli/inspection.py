@@ -14,7 +14,7 @@ from netbp.check import check_gradient as checked_gradient
 from netbp.cli.failures import FAILED
 from netbp.data.points import ten_points
 from netbp.experiments import EXPERIMENTS, FIGURES, PICTURES, TITLES, experiment_of
-from netbp.experiments.prediction import best_of, network_of_run, problem_of
+from netbp.experiments.loaded import best_of, network_of_run, problem_of
 from netbp.experiments.settings import cost_of, network_of, told_of
 from netbp.experiments.table import MethodName
 from netbp.messages import counted

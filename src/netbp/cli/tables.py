@@ -20,7 +20,8 @@ from netbp.cli.flags import flag, flags, with_flags
 from netbp.cli.streams import write_data
 from netbp.data.dialect import Reading
 from netbp.experiments.images import is_of_images
-from netbp.experiments.prediction import best_of, predict
+from netbp.experiments.loaded import best_of
+from netbp.experiments.prediction import predict
 from netbp.experiments.scores import Score, score_of
 from netbp.experiments.table import Fit
 from netbp.files import check_writable, write_atomically

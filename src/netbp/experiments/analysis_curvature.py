@@ -121,7 +121,7 @@ class SpectrumExperiment:
         if self.saved is None:
             listing = StochasticExperiment(picture="region", record=0)
             return listing.problem(), listing.run().p
-        from netbp.experiments.prediction import best_of, problem_of
+        from netbp.experiments.loaded import best_of, problem_of
         from netbp.run import Run
 
         run = Run.load(self.saved)

@@ -18,6 +18,7 @@ from netbp.experiments.plane import GRADIENT, PlaneExperiment
 from netbp.experiments.plane_texts import LETTERS
 from netbp.lab.address import address_of
 from netbp.lab.decay import decay_of
+from netbp.lab.drawing import DRAWING
 from netbp.lab.frames import encoded, number, plane
 from netbp.lab.maps import maps
 from netbp.lab.naming import layers_of, parameter_name
@@ -103,7 +104,7 @@ class LabRun:
         if grid * grid * self.problem.size > HEAVY:
             with suppress(BusyError):  # a page's pictures come whatever others ask for
                 long_work()
-        with training_of.DRAWING:  # frames go first
+        with DRAWING:  # frames go first
             with self.training.kept:
                 costs = self._bins(seen, state.step, BINS)
                 held = self.training.held_out.between(seen, state.step)

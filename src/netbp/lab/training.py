@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from typing import NamedTuple
 
 import numpy as np
 
+from netbp.lab.drawing import DRAWING
 from netbp.lab.history import Costs, Curve, States
 from netbp.lab.turns import BusyError, aside, pause
 from netbp.messages import took_all
@@ -29,10 +29,6 @@ PATIENCE = 2.0
 """Seconds after which a request for a far step gets the step that was reached by then."""
 LONG = 60.0
 """The same for what must be at its step, such as a run's file."""
-ASIDE = 0.02
-"""Seconds that training ahead stands aside for frames, at most, before each chunk."""
-PAUSE, FEW = 0.012, 2
-"""Seconds after each frame that training leaves to a browser which has no processor of its own: there are at most so many."""
 SOON = 0.02
 """Seconds that a frame waits for the next state before it lets other questions pass."""
 PREPARING = 0.1
@@ -41,38 +37,8 @@ SHARE, GRACE = 0.1, 0.02
 """Looking at norms and held-out costs along a run takes at most a tenth of the time of its steps, and so many seconds."""
 
 
-class Drawing:
-    """Frames go first: while one is worked out, the threads that train ahead stand aside, whatever run they are of.
-
-    pause: they do so for that many seconds more, in which the page draws the frame.
-    """
-
-    def __init__(self, pause: float) -> None:
-        self._lock, self._frames, self._none = threading.Lock(), 0, threading.Event()
-        self._none.set()
-        self._pause, self._until = pause, 0.0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._frames += 1
-            self._none.clear()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._frames -= 1
-            self._until = time.monotonic() + self._pause
-            if not self._frames:
-                self._none.set()
-
-    def stand_aside(self) -> None:
-        """Wait until no frame is being worked out, at most ASIDE seconds: training goes on beside pages that never pause."""
-        self._none.wait(ASIDE)
-        time.sleep(max(0.0, min(self._pause, self._until - time.monotonic())))
-
-
 PREPARES = threading.Lock()
 """Kernels are compiled one after the other anyway."""
-DRAWING = Drawing(PAUSE if (os.cpu_count() or 1) <= FEW else 0.0)
 
 
 class DroppedError(Exception):
