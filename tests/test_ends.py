@@ -16,6 +16,7 @@ from netbp import processes
 from netbp.engines.reference import Reference
 from netbp.interrupts import requested
 from netbp.methods.iterates import TooLargeError, from_overflow
+from patience import SECONDS
 
 SCIPY = {
     "L-BFGS": nb.LBFGS(),
@@ -190,6 +191,6 @@ def test_a_worker_ends_with_its_parent(monkeypatch):
     monkeypatch.setattr(processes.os, "getppid", lambda: next(parents, 1))
     monkeypatch.setattr(processes.os, "_exit", lambda code: ended.set())
     processes.end_with(here)
-    assert ended.wait(60)
+    assert ended.wait(SECONDS)
     processes.end_with(here)
     processes.end_with(-1)

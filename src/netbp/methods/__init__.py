@@ -84,9 +84,10 @@ def remembered(memory: Mapping[str, Array], name: str, default: ArrayLike, finit
     Raises ValueError where it has another shape than the default, or is not of finite numbers: it may come from a file.
     """
     array, usual = np.asarray(memory.get(name, default)), np.asarray(default)
-    if array.shape != usual.shape or array.dtype.kind not in ("iu" if usual.dtype.kind == "i" else "fiu"):
+    kinds = {"i": "iu", "O": "O"}.get(usual.dtype.kind, "fiu")  # wide numbers are objects
+    if array.shape != usual.shape or array.dtype.kind not in kinds:
         found, needed = (f"{one.dtype} of shape {one.shape}" for one in (array, usual))
         raise ValueError(f"the memory {name} is {found}, but should be {needed}: begin anew")
-    if finite and not np.isfinite(array).all():
+    if finite and kinds != "O" and not np.isfinite(array).all():
         raise ValueError(f"the memory {name} is not finite: begin anew")
     return array
