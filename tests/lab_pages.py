@@ -78,10 +78,10 @@ class Server:
     def address(self) -> str:
         return f"{self.origin}/#token={self.token}"
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        """What the server answers, asked from outside of the browser."""
+    def post(self, path: str, body: dict[str, Any], page: str = "") -> Any:
+        """What the server answers, asked from outside of the browser; page: the name under which a page would ask."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        headers = {"X-Netbp-Token": self.token, "Origin": self.origin, "Content-Type": "application/json"}
+        headers = {"X-Netbp-Token": self.token, "Origin": self.origin, "Content-Type": "application/json", "X-Netbp-Page": page}
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -90,9 +90,9 @@ class Server:
         return json.loads(content) if answer.headers.get_content_type() == "application/json" else content
 
     def forget(self) -> None:
-        """Open so many other runs that those which were hardly trained are dropped."""
+        """Open so many other runs that all which are held are dropped: each by a page of its own, for no page drives out another's."""
         for seed in range(20):
-            self.post("/api/open", {"experiment": {"seed": 100 + seed}, "step": 0})
+            self.post("/api/open", {"experiment": {"seed": 100 + seed}, "step": 0}, f"another page {seed}")
 
     def stop(self) -> str:
         """End it; what it wrote to its error stream."""
