@@ -90,7 +90,7 @@ class Server:
         return json.loads(content) if answer.headers.get_content_type() == "application/json" else content
 
     def forget(self) -> None:
-        """Open so many other runs that all which are held are dropped: each by a page of its own, for no page drives out another's."""
+        """Open so many other runs, each by another page, that those which were held are dropped: one page drives out nobody's."""
         for seed in range(20):
             self.post("/api/open", {"experiment": {"seed": 100 + seed}, "step": 0}, f"another page {seed}")
 
