@@ -87,6 +87,22 @@ def served() -> Iterator[Served]:
     assert not thread.is_alive()
 
 
+def test_the_end_closes_what_outlasts_the_server_s_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections.Connection, "shutdown", lambda self: None)  # as one whose last bytes nobody takes
+    launch, lab = listen(0), Lab()
+    server = server_of(launch, lab)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [launch.socket]}, daemon=True)
+    thread.start()
+    with socket.create_connection(("127.0.0.1", launch.port)):
+        while not server.server_state.connections:
+            time.sleep(0.01)
+        (one,) = server.server_state.connections
+        server.should_exit = True
+        thread.join(SECONDS)
+        assert one.transport.get_extra_info("socket").fileno() == -1
+    lab.close()
+
+
 POST = "POST /api/points HTTP/1.1\r\n{good}\r\n"
 BODY = '{"set": "moons"}'
 GET = "GET /api/fields HTTP/1.1\r\n{good}\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
@@ -40,6 +41,8 @@ class Server(uvicorn.Server):
         """The end; see uvicorn."""
         self._cut(lambda one: one.flow.write_paused)
         await super().shutdown(sockets)
+        self._cut(lambda one: True)  # what has outlasted uvicorn's patience
+        await asyncio.sleep(0)  # the loop closes what was cut in its next turn, before it ends itself
 
     def _cut(self, which: Callable[[Any], bool]) -> None:
         for one in [one for one in self.server_state.connections if which(one)]:
